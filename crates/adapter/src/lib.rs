@@ -1,1 +1,36 @@
-//! Rooms.
+//! Rooms for Socket.IO servers: which sockets are in which rooms, and how a broadcast finds them.
+//!
+//! One [`Adapter`] belongs to one namespace. The server adds a [`Member`] when a client is accepted and gets a
+//! [`Handle`] to it; rooms are joined and left with that handle; a broadcast names its recipients with a [`Target`].
+//! [`LocalAdapter`] does this in memory, for one node. It is the default, and what other adapters wrap.
+//!
+//! ```
+//! use tower_socketio_adapter::{Adapter, LocalAdapter, Room, Target};
+//!
+//! # fn serve(socket: std::sync::Arc<dyn tower_socketio_adapter::Member>) {
+//! let rooms = LocalAdapter::new();
+//! let handle = rooms.add(socket);
+//! rooms.join(handle, &[Room::new("lobby"), Room::user("42")]);
+//! assert_eq!(rooms.members(&Target::to("lobby")).len(), 1);
+//! rooms.remove(handle); // leaves every room
+//! assert!(rooms.room_names().is_empty());
+//! # }
+//! ```
+//!
+//! # An adapter of one's own
+//!
+//! [`Adapter`] is object safe and takes `&self` everywhere. To observe or change what happens in rooms, implement it
+//! over a [`LocalAdapter`] and pass on what is not of interest; the server calls it in the order in which the program
+//! called the server.
+
+mod adapter;
+mod local;
+mod member;
+mod packet;
+mod room;
+
+pub use adapter::{Action, Adapter, AdapterError, BoxFuture, Flags, Handle, Target};
+pub use local::LocalAdapter;
+pub use member::{Answers, Member, RemoteSocket};
+pub use packet::{Encode, FORMS, Frame, Frames, Outgoing};
+pub use room::{IntoRooms, Room};

@@ -5,3 +5,4 @@
 
 pub mod engineio;
 pub mod socketio;
+pub mod websocket;

@@ -1,0 +1,134 @@
+use std::fmt;
+use std::future::ready;
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::picked::Picked;
+use super::table::Table;
+use crate::{
+    Action, Adapter, AdapterError, Answers, BoxFuture, Handle, Member, Outgoing, RemoteSocket, Room, Target,
+};
+
+/// The rooms of one node, in memory.
+///
+/// No lock is held while a packet is delivered: a member that leaves during a broadcast may still get it, one that
+/// joins may not.
+#[derive(Default)]
+pub struct LocalAdapter {
+    table: RwLock<Table>,
+}
+
+impl LocalAdapter {
+    /// Creates an adapter without members.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn pick(&self, to: &Target) -> Picked {
+        let mut picked = Picked::default();
+        self.read().select(to, |_, member| picked.push(Arc::clone(member)));
+        picked
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.table.read().expect("nothing panics with the lock held")
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
+        self.table.write().expect("nothing panics with the lock held")
+    }
+}
+
+impl Adapter for LocalAdapter {
+    fn add(&self, member: Arc<dyn Member>) -> Handle {
+        self.write().add(member)
+    }
+
+    fn remove(&self, at: Handle) {
+        // The guard is gone at the end of this statement, before what may be the last reference to the member.
+        let member = self.write().remove(at);
+        drop(member);
+    }
+
+    fn join(&self, at: Handle, rooms: &[Room]) {
+        let mut table = self.write();
+        if table.contains(at) {
+            table.join(&[at.index()], rooms);
+        }
+    }
+
+    fn leave(&self, at: Handle, rooms: &[Room]) {
+        let mut table = self.write();
+        if table.contains(at) {
+            table.leave(&[at.index()], rooms);
+        }
+    }
+
+    fn leave_all(&self, at: Handle) {
+        self.write().leave_all(at);
+    }
+
+    fn rooms(&self, at: Handle) -> Vec<Room> {
+        let table = self.read();
+        if table.contains(at) { table.rooms_of(at.index()) } else { Vec::new() }
+    }
+
+    fn find(&self, id: &str) -> Option<Arc<dyn Member>> {
+        self.read().find(id).cloned()
+    }
+
+    fn broadcast(&self, packet: &Arc<Outgoing>, to: &Target) -> usize {
+        self.pick(to).iter().filter(|member| member.deliver(packet, to.flags)).count()
+    }
+
+    fn broadcast_with_ack(&self, packet: &Arc<Outgoing>, to: &Target, answers: &Arc<dyn Answers>) -> usize {
+        self.pick(to).iter().filter(|member| member.ask(packet, to.flags, answers)).count()
+    }
+
+    fn act(&self, action: Action, to: &Target) {
+        match action {
+            Action::Join(rooms) => {
+                let mut table = self.write();
+                let members = table.indices(to);
+                table.join(&members, &rooms);
+            }
+            Action::Leave(rooms) => {
+                let mut table = self.write();
+                let members = table.indices(to);
+                table.leave(&members, &rooms);
+            }
+            Action::Disconnect { close } => {
+                self.pick(to).iter().for_each(|member| member.disconnect(close));
+            }
+        }
+    }
+
+    fn members(&self, to: &Target) -> Vec<Arc<dyn Member>> {
+        let mut members = Vec::new();
+        self.read().select(to, |_, member| members.push(Arc::clone(member)));
+        members
+    }
+
+    fn room_names(&self) -> Vec<Room> {
+        self.read().room_names().cloned().collect()
+    }
+
+    fn fetch(&self, to: &Target) -> BoxFuture<'_, Result<Vec<RemoteSocket>, AdapterError>> {
+        let mut found = Vec::new();
+        {
+            let table = self.read();
+            table.select(to, |at, member| found.push((Arc::clone(member), table.rooms_of(at))));
+        }
+        let sockets = found.into_iter().map(|(member, rooms)| member.describe(rooms)).collect();
+        Box::pin(ready(Ok(sockets)))
+    }
+}
+
+impl fmt::Debug for LocalAdapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = self.read();
+        f.debug_struct("LocalAdapter")
+            .field("members", &table.member_count())
+            .field("rooms", &table.room_names().len())
+            .finish_non_exhaustive()
+    }
+}

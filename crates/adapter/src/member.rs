@@ -1,0 +1,63 @@
+use std::any::Any;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{Flags, Outgoing, Room};
+
+/// What an adapter knows of a socket; the server implements it.
+///
+/// [`deliver`](Self::deliver), [`ask`](Self::ask), [`disconnect`](Self::disconnect) and [`describe`](Self::describe)
+/// are called without any lock held, so they may call the adapter. They must neither block nor panic: the other
+/// recipients wait for them.
+///
+/// [`Any`] is a supertrait so that the server gets its own type back from an `Arc<dyn Member>`.
+pub trait Member: Any + Send + Sync {
+    /// Returns the socket's id, which is also the name of its own room.
+    ///
+    /// It never changes and no two members of an adapter share it. Called with the adapter's lock held: an
+    /// implementation only returns a field.
+    fn id(&self) -> &str;
+
+    /// Queues a packet for the client; `false` says that it was dropped or the connection is closed.
+    fn deliver(&self, packet: &Outgoing, flags: Flags) -> bool;
+
+    /// Queues a packet that has an acknowledgement id and sends what the client answers to `answers`; `false` says that
+    /// the client was not asked.
+    fn ask(&self, packet: &Outgoing, flags: Flags, answers: &Arc<dyn Answers>) -> bool;
+
+    /// Disconnects the socket from its namespace, and with `close` the whole connection.
+    fn disconnect(&self, close: bool);
+
+    /// Describes the socket, which is in `rooms`, for whoever [fetches](crate::Adapter::fetch) it.
+    fn describe(&self, rooms: Vec<Room>) -> RemoteSocket;
+}
+
+/// Receives what clients answer to a broadcast.
+pub trait Answers: Send + Sync + 'static {
+    /// Takes the answer of the socket `from`: the text of a JSON array with placeholders, and the attachments.
+    ///
+    /// Called at most once for each socket that was asked; the first call can come before the broadcast returns.
+    fn answer(&self, from: &str, args: Bytes, attachments: Vec<Bytes>);
+}
+
+/// A snapshot of a socket on this node or on another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemoteSocket {
+    /// The socket's id.
+    pub id: String,
+    /// The rooms the socket is in, its own first.
+    pub rooms: Vec<Room>,
+    /// The handshake, as JSON.
+    pub handshake: Bytes,
+    /// The data that the program attached to the socket, as JSON.
+    pub data: Bytes,
+}
+
+impl RemoteSocket {
+    /// Creates a snapshot.
+    pub fn new(id: impl Into<String>, rooms: Vec<Room>, handshake: Bytes, data: Bytes) -> Self {
+        Self { id: id.into(), rooms, handshake, data }
+    }
+}

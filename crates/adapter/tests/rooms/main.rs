@@ -1,0 +1,7 @@
+//! What `LocalAdapter` promises, seen from outside.
+
+mod fan_out;
+mod model;
+mod semantics;
+mod support;
+mod wrapping;

@@ -1,0 +1,5 @@
+//! Ready-made patterns.
+
+mod test_client;
+
+pub use test_client::{TestClient, TestError};

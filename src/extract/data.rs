@@ -1,0 +1,71 @@
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tower_socketio_proto::socketio::ArgumentsError;
+
+use super::{FromContext, OptionalFromContext};
+use crate::hub::{PacketRequest, WireError};
+
+/// The event's arguments, typed.
+///
+/// One argument is `T`, a tuple is the argument list. What the client left out is `None`, what it sent too many is
+/// ignored. Binary is [`bytes::Bytes`], anywhere inside.
+///
+/// # Example
+///
+/// ```
+/// use tower_socketio::{Data, Socket};
+///
+/// async fn moved(socket: Socket, Data((x, y, label)): Data<(f64, f64, Option<String>)>) {
+///     socket.broadcast().emit("moved", (x, y, label));
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Data<T>(pub T);
+
+/// All arguments of an event as one sequence: a `Vec`, a tuple of just as many, JSON values by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Args<T = Vec<Value>>(pub T);
+
+/// The name of the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event(pub String);
+
+impl<S: Sync, T: DeserializeOwned> FromContext<PacketRequest, S> for Data<T> {
+    type Rejection = WireError;
+
+    async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Self, WireError> {
+        cx.arguments().deserialize().map(Self).map_err(|error| invalid(&error))
+    }
+}
+
+impl<S: Sync, T: DeserializeOwned> OptionalFromContext<PacketRequest, S> for Data<T> {
+    type Rejection = WireError;
+
+    async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Option<Self>, WireError> {
+        if cx.arguments().is_empty() {
+            return Ok(None);
+        }
+        cx.arguments().deserialize().map(|data| Some(Self(data))).map_err(|error| invalid(&error))
+    }
+}
+
+impl<S: Sync, T: DeserializeOwned> FromContext<PacketRequest, S> for Args<T> {
+    type Rejection = WireError;
+
+    async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Self, WireError> {
+        cx.arguments().deserialize_all().map(Self).map_err(|error| invalid(&error))
+    }
+}
+
+impl<S: Sync> FromContext<PacketRequest, S> for Event {
+    type Rejection = WireError;
+
+    async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Self, WireError> {
+        Ok(Self(cx.event().to_owned()))
+    }
+}
+
+/// The client reads what is wrong with its own data.
+pub(super) fn invalid(error: &ArgumentsError) -> WireError {
+    WireError::new(format!("invalid data: {error}")).code("invalid_data")
+}

@@ -1,0 +1,56 @@
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::bound::serve;
+use super::{Arguments, Handler};
+use crate::hub::{BoxFuture, Context, IntoReply, Reply};
+
+/// A handler with a state of its own, made by [`Handler::with_state`].
+pub struct WithState<H, T, S> {
+    handler: H,
+    state: S,
+    arguments: PhantomData<fn(T)>,
+}
+
+impl<H, T, S> WithState<H, T, S> {
+    pub(super) fn new(handler: H, state: S) -> Self {
+        Self { handler, state, arguments: PhantomData }
+    }
+}
+
+impl<H: Clone, T, S: Clone> Clone for WithState<H, T, S> {
+    fn clone(&self) -> Self {
+        Self::new(self.handler.clone(), self.state.clone())
+    }
+}
+
+impl<H, T, S: fmt::Debug> fmt::Debug for WithState<H, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithState").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// A whole moment as a handler's argument; what [`WithState`] extracts from.
+#[derive(Debug)]
+pub struct Moment<C>(C);
+
+impl<C, H, T, S> Handler<Moment<C>> for WithState<H, T, S>
+where
+    C: Context,
+    S: Clone + Send + Sync + 'static,
+    H: Handler<T, Output: IntoReply, Future: Send>,
+    T: Arguments<C, S> + Send + 'static,
+{
+    type Output = Reply;
+    type Future = BoxFuture<Reply>;
+
+    fn call(self, Moment(moment): Moment<C>) -> BoxFuture<Reply> {
+        Box::pin(serve(self.handler, self.state, moment))
+    }
+}
+
+impl<C: Context + Clone, S: Sync> Arguments<C, S> for Moment<C> {
+    async fn extract(cx: &mut C, _: &S) -> Result<Self, Reply> {
+        Ok(Self(cx.clone()))
+    }
+}

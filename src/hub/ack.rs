@@ -1,0 +1,319 @@
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+use tower_socketio_adapter::{Answers, Flags};
+use tower_socketio_proto::socketio::{Arguments, Encoded, Kind, write_arguments};
+
+use super::{AckError, Outbound, Reply, ReplyKind, Socket, Space, WireError};
+
+/// The acknowledgement that a client waits for. The first answer counts.
+pub(crate) struct AckSlot {
+    socket: Socket,
+    id: u64,
+    state: AtomicU8,
+}
+
+/// Something was sent.
+const ANSWERED: u8 = 1;
+/// The handlers have ended.
+const ENDED: u8 = 2;
+/// The sender that took the acknowledgement over was dropped.
+const ABANDONED: u8 = 4;
+
+impl AckSlot {
+    pub(crate) fn new(socket: Socket, id: u64) -> Self {
+        Self { socket, id, state: AtomicU8::new(0) }
+    }
+
+    fn send(&self, json: &[u8], attachments: &[Bytes]) -> bool {
+        if self.state.fetch_or(ANSWERED, Ordering::AcqRel) & ANSWERED != 0 {
+            return false;
+        }
+        let packet = Outbound {
+            kind: Kind::Ack,
+            namespace: self.socket.space().name(),
+            id: Some(self.id),
+            json: Some(json),
+            attachments,
+        };
+        self.socket.link().send(&packet, Flags::default()).is_ok()
+    }
+
+    /// Answers with what one of several handlers replied, if that is an answer.
+    pub(crate) fn offer(&self, reply: &Reply) {
+        if matches!(reply.0, ReplyKind::Ack(_) | ReplyKind::Error(_)) {
+            self.answer(reply);
+        }
+    }
+
+    /// Answers with what the handlers replied, now that they have ended.
+    pub(crate) fn reply(&self, reply: &Reply) {
+        let before = self.state.fetch_or(ENDED, Ordering::AcqRel);
+        if matches!(reply.0, ReplyKind::Taken) && before & ABANDONED != 0 {
+            self.no_answer();
+        } else {
+            self.answer(reply);
+        }
+    }
+
+    /// The sender was dropped: an error for the client, unless the handler is still to return one of its own.
+    fn abandon(&self) {
+        if self.state.fetch_or(ABANDONED, Ordering::AcqRel) & ENDED != 0 {
+            self.no_answer();
+        }
+    }
+
+    fn no_answer(&self) {
+        self.error(&WireError::new("the handler gave no answer").code("no_answer"));
+    }
+
+    fn answer(&self, reply: &Reply) {
+        match &reply.0 {
+            ReplyKind::Empty => drop(self.send(b"[]", &[])),
+            ReplyKind::Ack(Encoded { json, attachments }) => drop(self.send(json, attachments)),
+            ReplyKind::Error(error) => self.error(error),
+            ReplyKind::Taken => {}
+        }
+    }
+
+    pub(crate) fn error(&self, error: &WireError) {
+        let expose = self.socket.io().hub().config.expose_errors;
+        self.send(json!([{ "error": error.to_json(expose) }]).to_string().as_bytes(), &[]);
+    }
+}
+
+impl fmt::Debug for AckSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AckSlot").field("id", &self.id).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// Answers an event by hand, once, now or later; extracting it turns the handler's automatic acknowledgement off.
+///
+/// Dropped without an answer it tells the client so with an error.
+#[derive(Debug)]
+pub struct AckSender(pub(crate) Option<Arc<AckSlot>>);
+
+impl AckSender {
+    /// Whether the client asked for an acknowledgement; if not, [`send`](Self::send) does nothing.
+    pub fn expected(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Answers with data: a tuple is the argument list, anything else one argument.
+    ///
+    /// Returns whether the answer was queued: not if none was asked for, one was given, or the client is gone.
+    pub fn send(mut self, data: impl Serialize) -> bool {
+        let Some(slot) = self.0.take() else { return false };
+        let mut json = Vec::new();
+        match write_arguments(&mut json, &data) {
+            Ok(attachments) => slot.send(&json, &attachments),
+            Err(error) => {
+                let error = WireError::from(error);
+                slot.error(&error);
+                slot.socket.report(error);
+                false
+            }
+        }
+    }
+
+    /// Answers with an error.
+    pub fn error(mut self, error: impl super::PublicError) {
+        if let Some(slot) = self.0.take() {
+            slot.error(&error.into_wire());
+        }
+    }
+}
+
+impl Drop for AckSender {
+    fn drop(&mut self) {
+        if let Some(slot) = self.0.take() {
+            slot.abandon();
+        }
+    }
+}
+
+/// The questions that a namespace has put to many sockets and that are still open, by acknowledgement id.
+#[derive(Default)]
+pub(crate) struct Asks(Mutex<HashMap<u64, Ask>>);
+
+struct Ask {
+    answers: Arc<dyn Answers>,
+    /// The ids of the sockets that have not answered.
+    outstanding: HashSet<Arc<str>>,
+    on_loss: Option<mpsc::UnboundedSender<Answer>>,
+}
+
+impl Asks {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Ask>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a socket was asked.
+    pub(crate) fn asked(&self, id: u64, socket: &Arc<str>, answers: &Arc<dyn Answers>) {
+        let mut asks = self.lock();
+        let ask = asks.entry(id).or_insert_with(|| Ask {
+            answers: answers.clone(),
+            outstanding: HashSet::new(),
+            on_loss: None,
+        });
+        ask.outstanding.insert(socket.clone());
+    }
+
+    /// A socket answered; `false` if it was not asked or has answered before.
+    pub(crate) fn answer(&self, id: u64, socket: &str, arguments: &Arguments) -> bool {
+        let mut asks = self.lock();
+        let Some(ask) = asks.get_mut(&id) else { return false };
+        if !ask.outstanding.remove(socket) {
+            return false;
+        }
+        let answers = ask.answers.clone();
+        drop(asks);
+        match arguments.to_encoded() {
+            Ok(Encoded { json, attachments }) => answers.answer(socket, json.into(), attachments),
+            Err(error) => tracing::debug!(target: "socketio::parser", %error, "an answer is no data"),
+        }
+        true
+    }
+
+    /// A socket left: it answers no more.
+    pub(crate) fn lost(&self, socket: &str) {
+        for ask in self.lock().values_mut() {
+            if ask.outstanding.remove(socket)
+                && let Some(on_loss) = &ask.on_loss
+            {
+                let _ = on_loss.send(Answer::Lost);
+            }
+        }
+    }
+}
+
+enum Answer {
+    Given(Arguments),
+    Lost,
+}
+
+struct Collector(mpsc::UnboundedSender<Answer>);
+
+impl Answers for Collector {
+    fn answer(&self, _: &str, args: Bytes, attachments: Vec<Bytes>) {
+        let answer = Arguments::from_encoded("", &Encoded { json: args.into(), attachments });
+        let _ = self.0.send(Answer::Given(answer));
+    }
+}
+
+/// The answers to a broadcast, as they come; its last item says how many clients gave none.
+///
+/// It ends when everybody has answered or left, or the time is up. Dropping it forgets the question.
+pub struct AckStream<A> {
+    receiver: mpsc::UnboundedReceiver<Answer>,
+    deadline: Pin<Box<Sleep>>,
+    missing: usize,
+    lost: usize,
+    failed: Option<AckError>,
+    done: bool,
+    asked: Vec<(Arc<Space>, u64)>,
+    answer: PhantomData<fn() -> A>,
+}
+
+impl<A> AckStream<A> {
+    /// Asks by `ask`, once for each namespace, with the sink for the answers.
+    pub(crate) fn new(
+        timeout: std::time::Duration,
+        spaces: &[Arc<Space>],
+        mut ask: impl FnMut(&Arc<Space>, u64, &Arc<dyn Answers>) -> Result<usize, AckError>,
+    ) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let answers: Arc<dyn Answers> = Arc::new(Collector(sender.clone()));
+        let mut stream = Self {
+            receiver,
+            deadline: Box::pin(tokio::time::sleep(timeout)),
+            missing: 0,
+            lost: 0,
+            failed: None,
+            done: false,
+            asked: Vec::new(),
+            answer: PhantomData,
+        };
+        for space in spaces {
+            let id = space.next_ack();
+            // Before anyone is asked, so that the loss of a socket in between is noticed.
+            let pending =
+                Ask { answers: answers.clone(), outstanding: HashSet::new(), on_loss: Some(sender.clone()) };
+            space.asks().lock().insert(id, pending);
+            stream.asked.push((space.clone(), id));
+            match ask(space, id, &answers) {
+                Ok(number) => stream.missing += number,
+                Err(error) => stream.failed = Some(error),
+            }
+        }
+        stream
+    }
+
+    fn finish(&mut self) {
+        self.done = true;
+        for (space, id) in self.asked.drain(..) {
+            space.asks().lock().remove(&id);
+        }
+    }
+}
+
+impl<A: DeserializeOwned> Stream for AckStream<A> {
+    type Item = Result<A, AckError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if this.done {
+                return Poll::Ready(None);
+            }
+            if let Some(error) = this.failed.take() {
+                this.finish();
+                return Poll::Ready(Some(Err(error)));
+            }
+            if this.missing > this.lost {
+                match this.receiver.poll_recv(cx) {
+                    Poll::Ready(Some(Answer::Given(answer))) => {
+                        this.missing -= 1;
+                        return Poll::Ready(Some(answer.deserialize().map_err(AckError::from)));
+                    }
+                    Poll::Ready(Some(Answer::Lost)) => {
+                        this.lost += 1;
+                        continue;
+                    }
+                    Poll::Ready(None) => {}
+                    Poll::Pending => std::task::ready!(this.deadline.as_mut().poll(cx)),
+                }
+            }
+            this.finish();
+            let missing = this.missing;
+            return Poll::Ready((missing > 0).then_some(Err(AckError::Timeout { missing })));
+        }
+    }
+}
+
+impl<A> Drop for AckStream<A> {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl<A> Unpin for AckStream<A> {}
+
+impl<A> fmt::Debug for AckStream<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AckStream").field("missing", &self.missing).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,75 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use http::HeaderValue;
+use tower_socketio_proto::engineio::Reason;
+
+use super::{Link, Transport};
+
+/// Facts about the connection that carries a socket; several sockets of one client share it.
+#[derive(Clone, Copy)]
+pub struct Conn<'a>(&'a dyn Link);
+
+impl<'a> Conn<'a> {
+    pub(super) fn new(link: &'a dyn Link) -> Self {
+        Self(link)
+    }
+
+    /// The transport in use at the moment.
+    pub fn transport(&self) -> Transport {
+        self.0.facts().transport
+    }
+
+    /// Whether it began with polling and changed to WebSocket.
+    pub fn is_upgraded(&self) -> bool {
+        self.0.facts().upgraded
+    }
+
+    /// The revision of the Socket.IO protocol: 5 (Engine.IO 4) or 4 (Engine.IO 3, Socket.IO 1 and 2).
+    pub fn protocol(&self) -> u8 {
+        if self.0.protocol().is_v5() { 5 } else { 4 }
+    }
+
+    /// The peer's address, where the server knows it; behind a proxy this is the proxy's.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.0.handshake().address
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn bytes_waiting(&self) -> usize {
+        self.0.facts().waiting
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.0.facts().closed
+    }
+
+    /// The query string of the request that opened it.
+    pub fn query(&self) -> &'a str {
+        &self.0.handshake().query
+    }
+
+    /// A header of the request that opened it, if [`keep_headers`](crate::Builder::keep_headers) names it.
+    pub fn header(&self, name: impl PartialEq<http::HeaderName>) -> Option<&'a HeaderValue> {
+        let headers = &self.0.handshake().headers;
+        headers.iter().find(|(kept, _)| name == *kept).map(|(_, value)| value)
+    }
+
+    /// When it was opened.
+    pub fn issued(&self) -> SystemTime {
+        self.0.handshake().issued
+    }
+
+    /// Ends it and every socket on it, after what waits was sent.
+    pub fn close(&self) {
+        self.0.close(Reason::ForcedServerClose);
+    }
+}
+
+impl fmt::Debug for Conn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Conn").field(&self.0.facts()).finish()
+    }
+}

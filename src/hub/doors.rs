@@ -1,0 +1,63 @@
+use std::fmt;
+use std::sync::Arc;
+
+use tower_socketio_proto::socketio::Arguments;
+
+use super::{
+    Accepted, BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, PacketRequest, Reply, Socket,
+    WireError,
+};
+
+/// The doors of a namespace, as the transport calls them: a CONNECT and a packet with an event come in, and a socket
+/// leaves. Implemented by the services above.
+pub(crate) trait Doors: Send + Sync + 'static {
+    /// The connect layers and hooks. An error is the client's `connect_error`.
+    fn connect(&self, request: ConnectRequest) -> BoxFuture<Result<Accepted, WireError>>;
+    /// The hooks of an accepted client, if there are any.
+    fn connected(&self, moment: Connected) -> Option<BoxFuture<Reply>>;
+    /// The handlers of an event.
+    fn packet(&self, request: PacketRequest) -> BoxFuture<Reply>;
+    /// The hooks of a socket that leaves, if there are any.
+    fn disconnect(&self, moment: Disconnect) -> Option<BoxFuture<Reply>>;
+    /// An error that a client was told, or would have been.
+    fn error(&self, socket: &Socket, error: WireError);
+    /// Adds a handler while serving, and gives its number.
+    fn add(&self, event: &str, endpoint: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError>;
+    /// Removes a handler by its number.
+    fn remove(&self, id: u64) -> bool;
+    /// Whether a socket's next event waits until its last handler has ended.
+    fn sequential(&self) -> bool;
+}
+
+/// A handler with its state, for one moment. Shared by all sockets, always ready.
+pub(crate) trait Endpoint<C>: Send + Sync + 'static {
+    fn call(&self, moment: C) -> BoxFuture<Reply>;
+}
+
+/// Which names a declared namespace answers to.
+pub(crate) trait NamePattern: Send + Sync + 'static {
+    fn as_str(&self) -> &str;
+    /// `true`: the text is the one name; sockets enter the namespace itself.
+    fn is_exact(&self) -> bool;
+    fn matches(&self, name: &str, auth: Option<&Arguments>) -> Matched;
+}
+
+/// Whether a name fits a pattern.
+pub(crate) enum Matched {
+    No,
+    /// With the values of the pattern's parameters, in order.
+    Yes(Vec<(Box<str>, Box<str>)>),
+    Later(BoxFuture<bool>),
+}
+
+/// A namespace ready to be declared.
+pub(crate) struct Mount {
+    pub(crate) pattern: Result<Arc<dyn NamePattern>, ConfigError>,
+    pub(crate) doors: Result<Arc<dyn Doors>, ConfigError>,
+}
+
+impl fmt::Debug for dyn Doors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Doors")
+    }
+}

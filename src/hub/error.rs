@@ -1,0 +1,230 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// An error whose `Display` is meant for the client.
+///
+/// It is the mark that a client may read this error's text. As a handler's error it becomes the acknowledgement
+/// `{"error": {message, code?, data?}}`; as a connect hook's or a layer's error it becomes the `connect_error`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error that clients may read",
+    note = "if they may, say so: `impl PublicError for {Self} {{}}`",
+    note = "if not, return `WireError`: by `?` they read \"internal error\", and the log has the rest"
+)]
+pub trait PublicError: fmt::Display {
+    /// A short, stable name of the error for programs, `not_found` for example.
+    fn code(&self) -> Option<&str> {
+        None
+    }
+
+    /// More about the error, any JSON value.
+    fn data(&self) -> Option<Value> {
+        None
+    }
+
+    /// This error as the one type that replies carry.
+    fn into_wire(self) -> WireError
+    where
+        Self: Sized,
+    {
+        let mut error = WireError::new(self.to_string());
+        error.0.code = self.code().map(|code| Cow::Owned(code.to_owned()));
+        error.0.data = self.data();
+        error
+    }
+}
+
+/// An error on its way to a client: `{message, code?, data?}`.
+///
+/// Made from any other error by `?`, the client reads "internal error" while the log and the `on_error` hook get the
+/// whole of it. [`Builder::expose_errors`](crate::Builder::expose_errors) shows clients the text, for development.
+#[derive(Debug)]
+pub struct WireError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    message: Cow<'static, str>,
+    code: Option<Cow<'static, str>>,
+    data: Option<Value>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl WireError {
+    /// An error with a text for the client.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner { message: message.into(), code: None, data: None, source: None }))
+    }
+
+    /// Adds a short, stable name for programs.
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.0.code = Some(code.into());
+        self
+    }
+
+    /// Adds any data for the client; a value that cannot be serialised counts as none.
+    pub fn data(mut self, data: impl Serialize) -> Self {
+        self.0.data = serde_json::to_value(data).ok();
+        self
+    }
+
+    /// The text that clients read.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What this error was made from, if a client must not read it.
+    pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.0.source.as_deref()
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new("internal error").code("internal")
+    }
+
+    fn shown(&self, expose: bool) -> Cow<'_, str> {
+        match &self.0.source {
+            Some(source) if expose => Cow::Owned(source.to_string()),
+            _ => Cow::Borrowed(&self.0.message),
+        }
+    }
+
+    /// `{message, code?, data?}`, an acknowledgement's `error`.
+    pub(crate) fn to_json(&self, expose: bool) -> Value {
+        let mut object = json!({ "message": self.shown(expose) });
+        if let Some(code) = &self.0.code {
+            object["code"] = Value::from(code.as_ref());
+        }
+        if let Some(data) = &self.0.data {
+            object["data"] = data.clone();
+        }
+        object
+    }
+
+    /// The payload of a CONNECT_ERROR: v5 clients rebuild an `Error` with `message` and `data` of it and drop the rest,
+    /// so the code travels in `data`; v4 clients get `data`, or else the bare message.
+    pub(crate) fn to_connect_error(&self, v5: bool, expose: bool) -> Value {
+        let message = self.shown(expose);
+        let data = match (&self.0.data, &self.0.code) {
+            (None, None) => None,
+            (None, Some(code)) => Some(json!({ "code": code })),
+            (Some(Value::Object(data)), Some(code)) if !data.contains_key("code") => {
+                let mut data = data.clone();
+                data.insert("code".into(), Value::from(code.as_ref()));
+                Some(Value::Object(data))
+            }
+            (Some(data), _) => Some(data.clone()),
+        };
+        match (v5, data) {
+            (true, None) => json!({ "message": message }),
+            (true, Some(data)) => json!({ "message": message, "data": data }),
+            (false, None) => Value::from(message),
+            (false, Some(data)) => data,
+        }
+    }
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl PublicError for WireError {
+    fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    fn data(&self) -> Option<Value> {
+        self.0.data.clone()
+    }
+
+    fn into_wire(self) -> WireError {
+        self
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for WireError {
+    fn from(error: E) -> Self {
+        let mut wire = Self::internal();
+        wire.0.source = Some(Box::new(error));
+        wire
+    }
+}
+
+/// Why an emit reached nobody.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The socket or its connection is closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// The connection's `send_budget` is spent and the overflow policy dropped the packet.
+    #[error("the connection's send budget is spent")]
+    Full,
+    /// The packet was volatile and the connection not ready for it.
+    #[error("the packet was volatile and the connection was not ready")]
+    Dropped,
+    /// The data or the event's name cannot be sent.
+    #[error(transparent)]
+    Encode(#[from] tower_socketio_proto::socketio::EncodeError),
+}
+
+/// Why there is no answer to an emit that asked for one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The time ran out; `missing` clients had not answered.
+    #[error("no answer in time from {missing}")]
+    Timeout {
+        /// How many clients did not answer.
+        missing: usize,
+    },
+    /// The client left before it answered.
+    #[error("the client left before it answered")]
+    Closed,
+    /// The client is not accepted yet: ask in `on_connected`.
+    #[error("`on_connect` runs before the client can answer: ask in `on_connected`")]
+    NotYetConnected,
+    /// The question could not be sent.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// The answer is not of the type that was asked for.
+    #[error("the answer is of another type")]
+    Answer(#[from] tower_socketio_proto::socketio::ArgumentsError),
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A namespace must be `/`, or begin with `/`, and hold neither `,` nor `?`.
+    #[error("`{0}` is no namespace: it must begin with `/` and hold neither `,` nor `?`")]
+    MalformedNamespace(String),
+    /// A namespace of this name exists.
+    #[error("the namespace `{0}` exists already")]
+    DuplicateNamespace(String),
+    /// No namespace of this name exists.
+    #[error("there is no namespace `{0}`")]
+    UnknownNamespace(String),
+    /// Socket.IO keeps this event's name for itself.
+    #[error("`{0}` is reserved by Socket.IO")]
+    ReservedEvent(String),
+    /// The path must begin with `/` and name something.
+    #[error("the path `{0}` must begin with `/` and name something")]
+    MalformedPath(String),
+    /// The option must not be zero.
+    #[error("`{0}` must not be zero")]
+    Zero(&'static str),
+    /// No transport is left.
+    #[error("at least one transport is needed")]
+    NoTransport,
+    /// A cookie's name or a header's value has bytes that cannot be sent.
+    #[error("`{0}` cannot stand in a header")]
+    MalformedHeader(String),
+}

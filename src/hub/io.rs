@@ -1,0 +1,254 @@
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tower_socketio_adapter::{IntoRooms, Room};
+use tower_socketio_proto::engineio::Reason;
+
+use super::registry::Registry;
+use super::socket::from_member;
+use super::{AckStream, Broadcast, Builder, Config, ConfigError, Link, Mount, Sent, Socket};
+
+/// A Socket.IO server: the handle by which the rest of a program emits, and the way to its layer.
+///
+/// It and [`SocketIoLayer`](crate::SocketIoLayer) are two faces of one thing. Clones share everything.
+#[derive(Clone)]
+pub struct SocketIo(Arc<Hub>);
+
+/// What a server is: its options, namespaces and connections.
+pub(crate) struct Hub {
+    pub(crate) config: Config,
+    pub(super) registry: Registry,
+    links: Links,
+    draining: AtomicBool,
+    /// Where hooks run that no connection's task can run any more.
+    runtime: OnceLock<Handle>,
+    /// Names for which there was no namespace, each logged once.
+    unknown: Mutex<HashSet<String>>,
+}
+
+impl Default for SocketIo {
+    fn default() -> Self {
+        Self::with_config(Config::default())
+    }
+}
+
+impl SocketIo {
+    /// A builder with every option at its default.
+    pub fn builder() -> Builder {
+        Builder { config: Config::default(), mounts: Vec::new() }
+    }
+
+    pub(crate) fn with_config(config: Config) -> Self {
+        Self(Arc::new(Hub {
+            config,
+            registry: Registry::default(),
+            links: Links::default(),
+            draining: AtomicBool::new(false),
+            runtime: OnceLock::new(),
+            unknown: Mutex::default(),
+        }))
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.0
+    }
+
+    pub(crate) fn mount(&self, mount: Mount) -> Result<(), ConfigError> {
+        self.0.registry.declare(&self.0.config, mount)
+    }
+
+    /// The sockets of a namespace, or of every namespace that came from this pattern.
+    ///
+    /// An unknown name is logged once and reaches nobody. `chat` means `/chat`.
+    pub fn of(&self, namespace: &str) -> Broadcast {
+        let name = if namespace.starts_with('/') { namespace.to_owned() } else { format!("/{namespace}") };
+        let spaces = self.0.registry.named(&name).unwrap_or_else(|| {
+            let mut unknown = self.0.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+            if unknown.len() < 100 && unknown.insert(name.clone()) {
+                tracing::warn!(target: "socketio::namespace", name, "no such namespace: an emit reaches nobody");
+            }
+            Vec::new()
+        });
+        Broadcast::new(self, name.into(), spaces)
+    }
+
+    /// Sockets of the namespace `/` in these rooms.
+    pub fn to(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.of("/").to(rooms)
+    }
+
+    /// Sockets of the namespace `/` but those in these rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> Broadcast {
+        self.of("/").except(rooms)
+    }
+
+    /// This user's sockets in the namespace `/`.
+    pub fn to_user(&self, user: impl Into<String>) -> Broadcast {
+        self.of("/").to(Room::user(user.into()))
+    }
+
+    /// Emits an event to all sockets of the namespace `/`.
+    pub fn emit(&self, event: &str, data: impl Serialize) -> Sent {
+        self.of("/").emit(event, data)
+    }
+
+    /// Asks all sockets of the namespace `/`, as [`Broadcast::emit_with_ack`].
+    pub fn emit_with_ack<A: DeserializeOwned>(&self, event: &str, data: impl Serialize) -> AckStream<A> {
+        self.of("/").emit_with_ack(event, data)
+    }
+
+    /// The socket with this id on this node, in whichever namespace.
+    pub fn socket(&self, id: &str) -> Option<Socket> {
+        self.0.registry.all().iter().find_map(|space| from_member(space.adapter().find(id)?))
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.0.links.count()
+    }
+
+    /// Ends every connection at once, `server shutting down`, and waits until they are gone.
+    ///
+    /// New ones are refused from now on. Clients see `transport close` and try to reconnect.
+    pub async fn close(&self) {
+        self.drain(Duration::ZERO).await;
+    }
+
+    /// Refuses new connections, ends the present ones one by one over this time, and waits until they are gone.
+    ///
+    /// Handlers in flight get the `close_grace` to answer. Clients reconnect as they are told to go, so another node
+    /// takes them over at an even pace.
+    pub async fn drain(&self, within: Duration) {
+        self.0.draining.store(true, Ordering::Release);
+        let mut links = self.0.links.all();
+        let random = RandomState::new();
+        links.sort_unstable_by_key(|link| random.hash_one(link.sid()));
+        let start = tokio::time::Instant::now();
+        let number = u32::try_from(links.len()).unwrap_or(u32::MAX).max(1);
+        for (at, link) in (0u32..).zip(links) {
+            let due = start + within / number * at;
+            if due > tokio::time::Instant::now() {
+                tokio::time::sleep_until(due).await;
+            }
+            link.close(Reason::ServerShuttingDown);
+        }
+        let limit = self.0.config.close_grace * 2 + Duration::from_secs(1);
+        if tokio::time::timeout(limit, self.0.links.empty()).await.is_err() {
+            tracing::warn!(target: "socketio::engine", left = self.connections(), "connections did not end in time");
+        }
+    }
+}
+
+impl Hub {
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_runtime(&self) {
+        if self.runtime.get().is_none()
+            && let Ok(handle) = Handle::try_current()
+        {
+            let _ = self.runtime.set(handle);
+        }
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match Handle::try_current().ok().or_else(|| self.runtime.get().cloned()) {
+            Some(runtime) => drop(runtime.spawn(task)),
+            None => tracing::warn!(target: "socketio::engine", "no tokio runtime to run a hook on"),
+        }
+    }
+}
+
+const SHARDS: usize = 16;
+
+/// Connections by session id.
+pub(crate) struct Links {
+    shards: [Mutex<HashMap<Arc<str>, Arc<dyn Link>>>; SHARDS],
+    hasher: RandomState,
+    removed: Notify,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self { shards: Default::default(), hasher: RandomState::new(), removed: Notify::new() }
+    }
+}
+
+impl Links {
+    #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
+    fn shard(&self, sid: &str) -> MutexGuard<'_, HashMap<Arc<str>, Arc<dyn Link>>> {
+        let at = self.hasher.hash_one(sid) as usize % SHARDS;
+        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `false` if the id is taken.
+    pub(crate) fn insert(&self, sid: Arc<str>, link: Arc<dyn Link>) -> bool {
+        match self.shard(&sid).entry(sid.clone()) {
+            std::collections::hash_map::Entry::Occupied(_) => false,
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(link);
+                true
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, sid: &str) -> Option<Arc<dyn Link>> {
+        self.shard(sid).get(sid).cloned()
+    }
+
+    pub(crate) fn remove(&self, sid: &str) {
+        let removed = self.shard(sid).remove(sid);
+        drop(removed);
+        self.removed.notify_waiters();
+    }
+
+    fn all(&self) -> Vec<Arc<dyn Link>> {
+        let locked = self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
+        locked.flat_map(|shard| shard.values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    fn count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+    }
+
+    async fn empty(&self) {
+        loop {
+            let mut removed = std::pin::pin!(self.removed.notified());
+            removed.as_mut().enable();
+            if self.count() == 0 {
+                return;
+            }
+            removed.await;
+        }
+    }
+}
+
+impl fmt::Debug for SocketIo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIo").field("config", &self.0.config).field("namespaces", &self.0.registry).finish()
+    }
+}
+
+impl From<Arc<Hub>> for SocketIo {
+    fn from(hub: Arc<Hub>) -> Self {
+        Self(hub)
+    }
+}

@@ -1,0 +1,94 @@
+use std::any::Any;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use tower_socketio_adapter::{Flags, Outgoing};
+use tower_socketio_proto::engineio::{Reason, Version};
+use tower_socketio_proto::socketio::{Kind, Parser};
+
+use super::{DisconnectReason, EmitError, Socket, Transport};
+
+/// A connection as the hub sees it: the way out, and the way to end it. Implemented by the transport.
+pub(crate) trait Link: Any + Send + Sync + fmt::Debug {
+    fn sid(&self) -> &str;
+    fn protocol(&self) -> &Protocol;
+    fn handshake(&self) -> &Handshake;
+    fn facts(&self) -> LinkFacts;
+
+    /// Queues one packet.
+    fn send(&self, packet: &Outbound<'_>, flags: Flags) -> Result<(), EmitError>;
+    /// Queues one packet that many connections share.
+    fn send_shared(&self, packet: &Outgoing, flags: Flags) -> Result<(), EmitError>;
+    /// Ready once less than half of the send budget is spent; `false` when closed.
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<bool>;
+
+    /// Tells the connection's task that a socket left by the server's will; given back when the task has ended.
+    fn depart(&self, departure: Departure) -> Result<(), Departure>;
+    /// Ends the connection, after what waits was sent.
+    fn close(&self, reason: Reason);
+}
+
+/// What both ends agreed on at the handshake.
+#[derive(Clone, Debug)]
+pub(crate) struct Protocol {
+    pub(crate) version: Version,
+    pub(crate) parser: Parser,
+    /// The client takes no binary frames (`b64=1`).
+    pub(crate) base64: bool,
+}
+
+impl Protocol {
+    /// Socket.IO protocol 5 goes with Engine.IO 4, protocol 4 with Engine.IO 3.
+    pub(crate) fn is_v5(&self) -> bool {
+        self.version == Version::V4
+    }
+}
+
+/// One packet on its way out, not yet encoded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outbound<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) namespace: &'a str,
+    pub(crate) id: Option<u64>,
+    /// UTF-8: an array for events and acknowledgements, an object for CONNECT, any value for CONNECT_ERROR.
+    pub(crate) json: Option<&'a [u8]>,
+    pub(crate) attachments: &'a [Bytes],
+}
+
+/// Facts that change while a connection lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LinkFacts {
+    pub(crate) transport: Transport,
+    pub(crate) upgraded: bool,
+    pub(crate) waiting: usize,
+    pub(crate) closed: bool,
+}
+
+/// What remains of the request that opened the connection; the rest of HTTP is gone after the connect hooks.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    pub(crate) path: Box<str>,
+    pub(crate) query: Box<str>,
+    pub(crate) headers: Box<[(HeaderName, HeaderValue)]>,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) secure: bool,
+    pub(crate) issued: SystemTime,
+}
+
+/// A socket that left its namespace, and whose hooks are still to run.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    pub(crate) socket: Socket,
+    pub(crate) reason: DisconnectReason,
+}
+
+/// The typed connection behind a link.
+pub(crate) fn downcast<T: Link>(link: &Arc<dyn Link>) -> Option<Arc<T>> {
+    let any: Arc<dyn Any + Send + Sync> = link.clone();
+    any.downcast().ok()
+}

@@ -1,0 +1,49 @@
+//! Know sockets, namespaces and pending acks; emit and broadcast.
+
+mod ack;
+mod broadcast;
+mod config;
+mod connection;
+mod doors;
+mod error;
+mod extensions;
+mod id;
+mod io;
+mod link;
+mod moment;
+mod operators;
+mod registry;
+mod reply;
+mod sent;
+mod socket;
+mod space;
+mod wire;
+
+pub use ack::{AckSender, AckStream};
+pub use broadcast::Broadcast;
+pub use config::{Builder, Cookie, Overflow, SameSite, Transport};
+pub(crate) use config::Config;
+pub use connection::Conn;
+pub(crate) use doors::{Doors, Endpoint, Matched, Mount, NamePattern};
+pub use error::{AckError, ConfigError, EmitError, PublicError, WireError};
+pub use extensions::Extensions;
+pub(crate) use id::{is_id, new_id};
+pub use io::SocketIo;
+pub(crate) use io::Hub;
+pub(crate) use link::{Departure, downcast, Handshake, Link, LinkFacts, Outbound, Protocol};
+pub use moment::{Accepted, ConnectRequest, Connected, Context, Disconnect, DisconnectReason, PacketRequest};
+pub(crate) use ack::AckSlot;
+pub use operators::SocketEmit;
+pub(crate) use registry::{Lease, Registry, Resolved};
+pub(crate) use reply::ReplyKind;
+pub use reply::{Ack, IntoReply, Reply};
+pub use sent::Sent;
+pub use socket::Socket;
+pub(crate) use socket::{Listener, panicked};
+pub(crate) use space::Space;
+pub(crate) use wire::{form_of, frames, write_frames};
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;

@@ -1,0 +1,221 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tower_socketio_adapter::Adapter;
+use tower_socketio_proto::socketio::Arguments;
+
+use super::{BoxFuture, Config, ConfigError, Doors, Hub, Matched, Mount, NamePattern, Space};
+
+/// The longest name of a namespace that a pattern may bring into being, in bytes.
+const MAX_NAME: usize = 255;
+
+/// The namespaces of a server: declared ones, and those that patterns brought into being.
+#[derive(Default)]
+pub(crate) struct Registry(RwLock<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    declared: HashMap<Arc<str>, Arc<Space>>,
+    parents: Vec<Arc<Parent>>,
+    dynamic: usize,
+}
+
+struct Parent {
+    pattern: Arc<dyn NamePattern>,
+    doors: Arc<dyn Doors>,
+    children: RwLock<HashMap<Arc<str>, Arc<Space>>>,
+}
+
+/// What a client's CONNECT leads to.
+pub(crate) enum Resolved {
+    Unknown,
+    Found(Lease),
+    Later(BoxFuture<Option<Lease>>),
+}
+
+/// Keeps a namespace in being; a dynamic one ends with its last lease.
+pub(crate) struct Lease {
+    hub: Arc<Hub>,
+    parent: Option<Arc<Parent>>,
+    space: Arc<Space>,
+}
+
+impl Registry {
+    pub(super) fn declare(&self, config: &Config, mount: Mount) -> Result<(), ConfigError> {
+        let (pattern, doors) = (mount.pattern?, mount.doors?);
+        let name = pattern.as_str();
+        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if inner.declared.contains_key(name) || inner.parents.iter().any(|parent| parent.pattern.as_str() == name) {
+            return Err(ConfigError::DuplicateNamespace(name.to_owned()));
+        }
+        if pattern.is_exact() {
+            let space = Arc::new(space(config, name, &doors, Vec::new()));
+            inner.declared.insert(name.into(), space);
+        } else {
+            inner.parents.push(Arc::new(Parent { pattern, doors, children: RwLock::default() }));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn resolve(hub: &Arc<Hub>, name: &str, auth: Option<&Arguments>) -> Resolved {
+        let parents = {
+            let inner = hub.registry.0.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(space) = inner.declared.get(name) {
+                return Resolved::Found(Lease { hub: hub.clone(), parent: None, space: space.clone() });
+            }
+            inner.parents.clone()
+        };
+        if name.len() > MAX_NAME {
+            return Resolved::Unknown;
+        }
+        // A child that exists is no way past its pattern: a predicate may judge each client anew.
+        for (at, parent) in parents.iter().enumerate() {
+            match parent.pattern.matches(name, auth) {
+                Matched::No => {}
+                Matched::Yes(params) => return Lease::child(hub, parent, name, params).into(),
+                Matched::Later(first) => {
+                    let rest = parents[at..].to_vec();
+                    let later = later(hub.clone(), name.to_owned(), auth.cloned(), first, rest);
+                    return Resolved::Later(Box::pin(later));
+                }
+            }
+        }
+        Resolved::Unknown
+    }
+
+    /// The namespace of this name, or the children of this pattern; `None` if neither was declared.
+    pub(super) fn named(&self, name: &str) -> Option<Vec<Arc<Space>>> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(space) = inner.declared.get(name) {
+            return Some(vec![space.clone()]);
+        }
+        if let Some(parent) = inner.parents.iter().find(|parent| parent.pattern.as_str() == name) {
+            return Some(parent.children().values().cloned().collect());
+        }
+        inner.parents.iter().find_map(|parent| parent.children().get(name).cloned()).map(|space| vec![space])
+    }
+
+    /// The doors of what was declared under this name or pattern.
+    pub(crate) fn doors(&self, name: &str) -> Option<Arc<dyn Doors>> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let declared = inner.declared.get(name).map(|space| space.doors().clone());
+        declared.or_else(|| {
+            let parent = inner.parents.iter().find(|parent| parent.pattern.as_str() == name)?;
+            Some(parent.doors.clone())
+        })
+    }
+
+    /// Every namespace that exists.
+    pub(super) fn all(&self) -> Vec<Arc<Space>> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = inner.declared.values().cloned().collect();
+        for parent in &inner.parents {
+            all.extend(parent.children().values().cloned());
+        }
+        all
+    }
+}
+
+/// Asks the remaining patterns, of which the first is being asked already.
+async fn later(
+    hub: Arc<Hub>,
+    name: String,
+    auth: Option<Arguments>,
+    first: BoxFuture<bool>,
+    parents: Vec<Arc<Parent>>,
+) -> Option<Lease> {
+    let mut matched = Matched::Later(first);
+    for (at, parent) in parents.iter().enumerate() {
+        if at > 0 {
+            matched = parent.pattern.matches(&name, auth.as_ref());
+        }
+        let params = match matched {
+            Matched::Yes(params) => Some(params),
+            Matched::No => None,
+            Matched::Later(answer) => answer.await.then(Vec::new),
+        };
+        if let Some(params) = params {
+            return Lease::child(&hub, parent, &name, params);
+        }
+        matched = Matched::No;
+    }
+    None
+}
+
+fn space(config: &Config, name: &str, doors: &Arc<dyn Doors>, params: Vec<(Box<str>, Box<str>)>) -> Space {
+    let adapter: Arc<dyn Adapter> = (config.adapter)(name);
+    Space::new(name, adapter, doors.clone(), params, config.parser.clone())
+}
+
+impl Parent {
+    fn children(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Arc<str>, Arc<Space>>> {
+        self.children.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    pub(crate) fn space(&self) -> &Arc<Space> {
+        &self.space
+    }
+
+    /// A lease on a child, which is made if it does not exist; `None` if there are too many.
+    fn child(
+        hub: &Arc<Hub>,
+        parent: &Arc<Parent>,
+        name: &str,
+        params: Vec<(Box<str>, Box<str>)>,
+    ) -> Option<Self> {
+        let mut children = parent.children.write().unwrap_or_else(PoisonError::into_inner);
+        let space = match children.get(name) {
+            Some(space) => space.clone(),
+            None => {
+                {
+                    let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
+                    if inner.dynamic >= hub.config.max_dynamic {
+                        tracing::warn!(target: "socketio::namespace", name, "`max_dynamic` namespaces exist");
+                        return None;
+                    }
+                    inner.dynamic += 1;
+                }
+                let space = Arc::new(space(&hub.config, name, &parent.doors, params));
+                children.insert(name.into(), space.clone());
+                space
+            }
+        };
+        space.users.fetch_add(1, Ordering::Relaxed);
+        drop(children);
+        Some(Self { hub: hub.clone(), parent: Some(parent.clone()), space })
+    }
+}
+
+impl From<Option<Lease>> for Resolved {
+    fn from(lease: Option<Lease>) -> Self {
+        lease.map_or(Self::Unknown, Self::Found)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(parent) = &self.parent else { return };
+        let mut children = parent.children.write().unwrap_or_else(PoisonError::into_inner);
+        if self.space.users.fetch_sub(1, Ordering::Relaxed) == 1 {
+            children.remove(self.space.name());
+            drop(children);
+            self.hub.registry.0.write().unwrap_or_else(PoisonError::into_inner).dynamic -= 1;
+            let space = self.space.clone();
+            self.hub.spawn(async move { space.adapter().close().await });
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("Registry")
+            .field("declared", &inner.declared.len())
+            .field("dynamic", &inner.dynamic)
+            .finish_non_exhaustive()
+    }
+}

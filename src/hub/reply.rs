@@ -1,0 +1,107 @@
+use serde::Serialize;
+use tower_socketio_proto::socketio::{Encoded, write_arguments};
+
+use super::{PublicError, Sent, WireError};
+
+/// What a handler answered: nothing in particular, an acknowledgement, or an error.
+#[derive(Debug)]
+pub struct Reply(pub(crate) ReplyKind);
+
+#[derive(Debug)]
+pub(crate) enum ReplyKind {
+    /// No answer of its own; acknowledged with nothing if nobody else answers.
+    Empty,
+    Ack(Encoded),
+    Error(WireError),
+    /// An `AckSender` took the acknowledgement over.
+    Taken,
+}
+
+impl Reply {
+    /// No answer of its own: the client's acknowledgement, if it asked for one, carries nothing.
+    pub fn empty() -> Self {
+        Self(ReplyKind::Empty)
+    }
+
+    /// An acknowledgement: a tuple is its argument list, anything else one argument.
+    pub fn ack(data: impl Serialize) -> Self {
+        let mut encoded = Encoded::default();
+        match write_arguments(&mut encoded.json, &data) {
+            Ok(attachments) => {
+                encoded.attachments = attachments;
+                Self(ReplyKind::Ack(encoded))
+            }
+            Err(error) => Self::error(error.into()),
+        }
+    }
+
+    /// An error: `{"error": {message, code?, data?}}` for a client that asked for an acknowledgement.
+    pub fn error(error: WireError) -> Self {
+        Self(ReplyKind::Error(error))
+    }
+
+    /// Whether this is an error.
+    pub fn is_error(&self) -> bool {
+        matches!(self.0, ReplyKind::Error(_))
+    }
+
+    /// The error, if this is one.
+    pub fn as_error(&self) -> Option<&WireError> {
+        match &self.0 {
+            ReplyKind::Error(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn taken() -> Self {
+        Self(ReplyKind::Taken)
+    }
+}
+
+/// What a handler may return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a reply",
+    note = "return `Ack(value)` to acknowledge with a value, `()` to acknowledge with nothing"
+)]
+pub trait IntoReply {
+    /// Turns the value into a reply.
+    fn into_reply(self) -> Reply;
+}
+
+/// An acknowledgement: `Ack(value)` answers with one argument, `Ack((a, b))` with two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack<T>(pub T);
+
+impl IntoReply for Reply {
+    fn into_reply(self) -> Reply {
+        self
+    }
+}
+
+impl IntoReply for () {
+    fn into_reply(self) -> Reply {
+        Reply::empty()
+    }
+}
+
+/// As `()`, so that a one-line handler may end with an emit.
+impl IntoReply for Sent {
+    fn into_reply(self) -> Reply {
+        Reply::empty()
+    }
+}
+
+impl<T: Serialize> IntoReply for Ack<T> {
+    fn into_reply(self) -> Reply {
+        Reply::ack(self.0)
+    }
+}
+
+impl<T: IntoReply, E: PublicError> IntoReply for Result<T, E> {
+    fn into_reply(self) -> Reply {
+        match self {
+            Ok(value) => value.into_reply(),
+            Err(error) => Reply::error(error.into_wire()),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tower_socketio_adapter::{Adapter, Encode, Outgoing};
+use tower_socketio_proto::socketio::Parser;
+
+use super::ack::Asks;
+use super::Doors;
+use super::wire::SharedEncoder;
+
+/// A namespace that sockets are in: a concrete name, its rooms and its doors.
+pub(crate) struct Space {
+    name: Arc<str>,
+    adapter: Arc<dyn Adapter>,
+    doors: Arc<dyn Doors>,
+    /// The values of the pattern's parameters, if a pattern brought this namespace into being.
+    params: Vec<(Box<str>, Box<str>)>,
+    /// The leases on a dynamic namespace; changed under its parent's lock.
+    pub(super) users: AtomicUsize,
+    /// Acknowledgement ids are unique in the namespace, so that a broadcast asks everybody with one.
+    next_ack: AtomicU64,
+    asks: Asks,
+    encoder: Arc<dyn Encode>,
+}
+
+impl Space {
+    pub(super) fn new(
+        name: &str,
+        adapter: Arc<dyn Adapter>,
+        doors: Arc<dyn Doors>,
+        params: Vec<(Box<str>, Box<str>)>,
+        parser: Parser,
+    ) -> Self {
+        let name: Arc<str> = name.into();
+        let encoder = Arc::new(SharedEncoder { namespace: name.clone(), parser });
+        Self {
+            name,
+            adapter,
+            doors,
+            params,
+            users: AtomicUsize::new(0),
+            next_ack: AtomicU64::new(0),
+            asks: Asks::default(),
+            encoder,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn adapter(&self) -> &Arc<dyn Adapter> {
+        &self.adapter
+    }
+
+    pub(crate) fn doors(&self) -> &Arc<dyn Doors> {
+        &self.doors
+    }
+
+    pub(crate) fn params(&self) -> &[(Box<str>, Box<str>)] {
+        &self.params
+    }
+
+    pub(crate) fn next_ack(&self) -> u64 {
+        self.next_ack.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn asks(&self) -> &Asks {
+        &self.asks
+    }
+
+    /// A packet for many sockets of this namespace.
+    pub(crate) fn outgoing(&self, args: &[u8], attachments: Vec<Bytes>, ack: Option<u64>) -> Arc<Outgoing> {
+        Arc::new(Outgoing::new(Bytes::copy_from_slice(args), attachments, ack, self.encoder.clone()))
+    }
+}
+
+impl fmt::Debug for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,5 @@
+//! Middleware.
+
+mod socketio;
+
+pub use socketio::SocketIoLayer;

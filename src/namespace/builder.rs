@@ -1,0 +1,236 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use tower_socketio_proto::socketio::is_reserved;
+
+use super::Table;
+use super::table::{Inner, OnError};
+use crate::handler::{Arguments, Bind, Handler, bind};
+use crate::hub::{
+    ConfigError, ConnectRequest, Connected, Disconnect, IntoReply, PacketRequest, Socket, WireError,
+};
+
+/// What a namespace does: its handlers, declared once and shared by all its sockets.
+///
+/// `S` is the state its handlers ask for with [`State`](crate::State); [`with_state`](Self::with_state) gives it. A
+/// mistake in a declaration is an error of [`SocketIo::namespace`](crate::SocketIo::namespace) or of
+/// [`Builder::build`](crate::Builder::build).
+///
+/// # Example
+///
+/// ```
+/// use tower_socketio::{Ack, Data, Namespace, Socket, SocketIoLayer};
+///
+/// let chat = Namespace::new()
+///     .on_connect(async |socket: Socket| socket.join("lobby"))
+///     .on("message", async |socket: Socket, Data(text): Data<String>| {
+///         socket.to("lobby").emit("message", text)
+///     })
+///     .on("double", async |Data(n): Data<u32>| Ack(n * 2));
+/// let layer = SocketIoLayer::new();
+/// layer.io().namespace("/", chat)?;
+/// # Ok::<(), tower_socketio::ConfigError>(())
+/// ```
+#[must_use = "a namespace does nothing before a server has it"]
+pub struct Namespace<S = ()> {
+    events: Vec<(String, Bind<PacketRequest, S>)>,
+    any: Vec<Bind<PacketRequest, S>>,
+    fallback: Option<Bind<PacketRequest, S>>,
+    connect: Vec<Bind<ConnectRequest, S>>,
+    connected: Vec<Bind<Connected, S>>,
+    disconnecting: Vec<Bind<Disconnect, S>>,
+    disconnect: Vec<Bind<Disconnect, S>>,
+    error: Option<OnError>,
+    sequential: bool,
+}
+
+impl<S> Default for Namespace<S> {
+    fn default() -> Self {
+        Self {
+            events: Vec::new(),
+            any: Vec::new(),
+            fallback: None,
+            connect: Vec::new(),
+            connected: Vec::new(),
+            disconnecting: Vec::new(),
+            disconnect: Vec::new(),
+            error: None,
+            sequential: false,
+        }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Namespace<S> {
+    /// A namespace that accepts every client and handles no event.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Handles an event. A second handler for it is called after the first; the first answer is the acknowledgement.
+    ///
+    /// An event's name that Socket.IO reserves is a [`ConfigError::ReservedEvent`] when the namespace is declared.
+    pub fn on<T>(
+        mut self,
+        event: &str,
+        handler: impl Handler<T, Output: IntoReply, Future: Send>,
+    ) -> Self
+    where
+        T: Arguments<PacketRequest, S> + Send + 'static,
+    {
+        self.events.push((event.to_owned(), bind(handler)));
+        self
+    }
+
+    /// Hears every event, before its handlers and without a say in its acknowledgement; [`Event`](crate::Event) is its
+    /// name.
+    pub fn any<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
+    where
+        T: Arguments<PacketRequest, S> + Send + 'static,
+    {
+        self.any.push(bind(handler));
+        self
+    }
+
+    /// Handles the events that nobody else handles; without it they are errors to a client that asked for an answer.
+    pub fn fallback<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
+    where
+        T: Arguments<PacketRequest, S> + Send + 'static,
+    {
+        self.fallback = Some(bind(handler));
+        self
+    }
+
+    /// Runs before the client is accepted: a rejected extractor or an `Err` is its `connect_error`.
+    ///
+    /// Several run in order. What they emit leaves after the client is accepted, and rooms count from then. Events wait.
+    pub fn on_connect<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
+    where
+        T: Arguments<ConnectRequest, S> + Send + 'static,
+    {
+        self.connect.push(bind(handler));
+        self
+    }
+
+    /// Runs after the client is accepted, and may wait for its answers; events do not wait for it.
+    pub fn on_connected<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
+    where
+        T: Arguments<Connected, S> + Send + 'static,
+    {
+        self.connected.push(bind(handler));
+        self
+    }
+
+    /// Runs when an accepted client has left, once; [`Socket::rooms`] still says which rooms it was in.
+    pub fn on_disconnecting<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
+    where
+        T: Arguments<Disconnect, S> + Send + 'static,
+    {
+        self.disconnecting.push(bind(handler));
+        self
+    }
+
+    /// Runs when an accepted client has left, once, after `on_disconnecting`.
+    pub fn on_disconnect<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
+    where
+        T: Arguments<Disconnect, S> + Send + 'static,
+    {
+        self.disconnect.push(bind(handler));
+        self
+    }
+
+    /// Hears of every error that a client was told, or would have been had it asked for an answer.
+    pub fn on_error<F, R>(mut self, handler: F) -> Self
+    where
+        F: Fn(WireError) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.error = Some(Arc::new(move |_: Socket, error| Box::pin(handler(error))));
+        self
+    }
+
+    /// Each event of a socket waits until the handlers of the one before have ended.
+    ///
+    /// Without it events enter their handlers in order, and handlers that wait go on side by side.
+    pub fn sequential(mut self) -> Self {
+        self.sequential = true;
+        self
+    }
+
+    /// Adds everything that another namespace declares, behind what this one does; its fallback counts if this one has
+    /// none.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.events.extend(other.events);
+        self.any.extend(other.any);
+        self.connect.extend(other.connect);
+        self.connected.extend(other.connected);
+        self.disconnecting.extend(other.disconnecting);
+        self.disconnect.extend(other.disconnect);
+        self.fallback = self.fallback.or(other.fallback);
+        self.error = self.error.or(other.error);
+        self.sequential |= other.sequential;
+        self
+    }
+
+    /// Gives the handlers their state.
+    pub fn with_state(self, state: S) -> Namespace {
+        fn all<C: 'static, S>(from: Vec<Bind<C, S>>, state: &S) -> Vec<Bind<C, ()>> {
+            from.into_iter().map(|bind| one(bind, state)).collect()
+        }
+        fn one<C: 'static, S>(bind: Bind<C, S>, state: &S) -> Bind<C, ()> {
+            let endpoint = bind(state);
+            Box::new(move |()| endpoint)
+        }
+        let state = &state;
+        Namespace {
+            events: self.events.into_iter().map(|(event, bind)| (event, one(bind, state))).collect(),
+            any: all(self.any, state),
+            fallback: self.fallback.map(|bind| one(bind, state)),
+            connect: all(self.connect, state),
+            connected: all(self.connected, state),
+            disconnecting: all(self.disconnecting, state),
+            disconnect: all(self.disconnect, state),
+            error: self.error,
+            sequential: self.sequential,
+        }
+    }
+}
+
+impl Namespace {
+    pub(crate) fn into_table(self) -> Result<Table, ConfigError> {
+        fn all<C>(from: Vec<Bind<C, ()>>) -> Vec<Arc<dyn crate::hub::Endpoint<C>>> {
+            from.into_iter().map(|bind| bind(&())).collect()
+        }
+        let mut table = Inner {
+            fallback: self.fallback.map(|bind| bind(&())),
+            connect: all(self.connect),
+            connected: all(self.connected),
+            disconnecting: all(self.disconnecting),
+            disconnect: all(self.disconnect),
+            error: self.error,
+            sequential: self.sequential,
+            ..Inner::default()
+        };
+        for (event, bind) in self.events {
+            check(&event)?;
+            table.next_id += 1;
+            table.events.entry(event.into()).or_default().push((table.next_id, bind(&())));
+        }
+        for bind in self.any {
+            table.next_id += 1;
+            table.any.push((table.next_id, bind(&())));
+        }
+        Ok(Table::new(table))
+    }
+}
+
+pub(super) fn check(event: &str) -> Result<(), ConfigError> {
+    if is_reserved(event) { Err(ConfigError::ReservedEvent(event.to_owned())) } else { Ok(()) }
+}
+
+impl<S> fmt::Debug for Namespace<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let events: Vec<_> = self.events.iter().map(|(event, _)| event).collect();
+        f.debug_struct("Namespace").field("events", &events).finish_non_exhaustive()
+    }
+}

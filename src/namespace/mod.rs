@@ -1,0 +1,11 @@
+//! What a namespace is made of.
+
+mod builder;
+mod listen;
+mod pattern;
+mod table;
+
+pub use builder::Namespace;
+pub use listen::HandlerId;
+pub use pattern::Pattern;
+pub(crate) use table::{Listeners, Table, unhandled};

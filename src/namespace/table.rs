@@ -1,0 +1,137 @@
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::hub::{
+    BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, Endpoint, PacketRequest, Socket, WireError,
+};
+
+pub(crate) type Shared<C> = Arc<dyn Endpoint<C>>;
+pub(crate) type OnError = Arc<dyn Fn(Socket, WireError) -> BoxFuture<()> + Send + Sync>;
+
+/// The handlers of a namespace, shared by all its sockets; it can change while it serves.
+#[derive(Default)]
+pub(crate) struct Table(RwLock<Inner>);
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub(super) events: HashMap<Box<str>, Vec<(u64, Shared<PacketRequest>)>>,
+    pub(super) any: Vec<(u64, Shared<PacketRequest>)>,
+    pub(super) fallback: Option<Shared<PacketRequest>>,
+    pub(super) connect: Vec<Shared<ConnectRequest>>,
+    pub(super) connected: Vec<Shared<Connected>>,
+    pub(super) disconnecting: Vec<Shared<Disconnect>>,
+    pub(super) disconnect: Vec<Shared<Disconnect>>,
+    pub(super) error: Option<OnError>,
+    pub(super) sequential: bool,
+    pub(super) next_id: u64,
+}
+
+/// Who hears an event.
+pub(crate) enum Listeners {
+    None,
+    /// The one handler of most events.
+    One(Shared<PacketRequest>),
+    /// Each with whether it may answer.
+    Many(Vec<(Shared<PacketRequest>, bool)>),
+}
+
+impl Table {
+    pub(super) fn new(inner: Inner) -> Self {
+        Self(RwLock::new(inner))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a handler of an event behind those that are there.
+    pub(crate) fn add(&self, event: &str, endpoint: Shared<PacketRequest>) -> Result<u64, ConfigError> {
+        super::builder::check(event)?;
+        let mut table = self.write();
+        table.next_id += 1;
+        let id = table.next_id;
+        table.events.entry(event.into()).or_default().push((id, endpoint));
+        Ok(id)
+    }
+
+    /// Removes a handler; `false` if there is none of this number.
+    pub(crate) fn remove(&self, id: u64) -> bool {
+        let mut table = self.write();
+        let mut found = false;
+        table.events.retain(|_, handlers| {
+            handlers.retain(|(other, _)| {
+                found |= *other == id;
+                *other != id
+            });
+            !handlers.is_empty()
+        });
+        found
+    }
+
+    /// The handlers of an event on a socket: catch-alls, the namespace's own, the socket's own; else the fallback.
+    pub(crate) fn listeners(&self, socket: &Socket, event: &str) -> Listeners {
+        let table = self.read();
+        let named = table.events.get(event).map(Vec::as_slice).unwrap_or_default();
+        if table.any.is_empty() && socket.listeners().is_none() {
+            match named {
+                [] => return table.fallback.clone().map_or(Listeners::None, Listeners::One),
+                [(_, one)] => return Listeners::One(one.clone()),
+                _ => {}
+            }
+        }
+        let any = table.any.iter().map(|(_, endpoint)| (endpoint.clone(), false));
+        let mut all: Vec<_> = any.collect();
+        let before = all.len();
+        all.extend(named.iter().map(|(_, endpoint)| (endpoint.clone(), true)));
+        socket.take_listeners(event, |endpoint| all.push((endpoint, true)));
+        if all.len() == before {
+            match &table.fallback {
+                Some(fallback) => all.push((fallback.clone(), true)),
+                None => all.push((Arc::new(Unhandled), true)),
+            }
+        }
+        Listeners::Many(all)
+    }
+
+    pub(crate) fn connect(&self) -> Vec<Shared<ConnectRequest>> {
+        self.read().connect.clone()
+    }
+
+    pub(crate) fn connected(&self) -> Vec<Shared<Connected>> {
+        self.read().connected.clone()
+    }
+
+    /// The hooks of `on_disconnecting`, then those of `on_disconnect`.
+    pub(crate) fn disconnect(&self) -> (Vec<Shared<Disconnect>>, Vec<Shared<Disconnect>>) {
+        let table = self.read();
+        (table.disconnecting.clone(), table.disconnect.clone())
+    }
+
+    pub(crate) fn error(&self) -> Option<OnError> {
+        self.read().error.clone()
+    }
+
+    pub(crate) fn is_sequential(&self) -> bool {
+        self.read().sequential
+    }
+}
+
+/// Stands in where nobody handles an event.
+struct Unhandled;
+
+impl Endpoint<PacketRequest> for Unhandled {
+    fn call(&self, request: PacketRequest) -> BoxFuture<crate::hub::Reply> {
+        let reply = unhandled(&request);
+        Box::pin(std::future::ready(reply))
+    }
+}
+
+/// The answer to an event nobody handles.
+pub(crate) fn unhandled(request: &PacketRequest) -> crate::hub::Reply {
+    tracing::debug!(target: "socketio::namespace", event = request.event(), "nobody handles the event");
+    crate::hub::Reply::error(WireError::new("nobody handles this event").code("unknown_event"))
+}

@@ -1,0 +1,42 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tower::Service;
+
+use crate::hub::{Accepted, BoxFuture, ConnectRequest, Reply, ReplyKind, WireError};
+use crate::namespace::Table;
+
+/// The door of a namespace: runs its connect hooks, in order, and accepts the client if none refuses.
+#[derive(Clone)]
+pub struct ConnectService(pub(super) Arc<Table>);
+
+impl Service<ConnectRequest> for ConnectService {
+    type Response = Accepted;
+    type Error = WireError;
+    type Future = BoxFuture<Result<Accepted, WireError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WireError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: ConnectRequest) -> Self::Future {
+        let hooks = self.0.connect();
+        if hooks.is_empty() {
+            return Box::pin(std::future::ready(Ok(Accepted::default())));
+        }
+        Box::pin(async move {
+            for hook in hooks {
+                if let Reply(ReplyKind::Error(error)) = hook.call(request.clone()).await {
+                    return Err(error);
+                }
+            }
+            Ok(Accepted::default())
+        })
+    }
+}
+
+impl std::fmt::Debug for ConnectService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectService").finish_non_exhaustive()
+    }
+}

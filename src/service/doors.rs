@@ -1,0 +1,84 @@
+use std::sync::Arc;
+
+use super::connect::ConnectService;
+use super::packet::dispatch;
+use crate::hub::{
+    Accepted, BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, Doors, Endpoint, PacketRequest, Reply, Socket,
+    WireError,
+};
+use crate::namespace::Table;
+use tower::Service;
+
+/// The doors of one declared namespace.
+pub(super) struct TableDoors(pub(super) Arc<Table>);
+
+impl Doors for TableDoors {
+    fn connect(&self, request: ConnectRequest) -> BoxFuture<Result<Accepted, WireError>> {
+        ConnectService(self.0.clone()).call(request)
+    }
+
+    fn connected(&self, moment: Connected) -> Option<BoxFuture<Reply>> {
+        let hooks = self.0.connected();
+        (!hooks.is_empty()).then(|| -> BoxFuture<Reply> { Box::pin(run(hooks, moment)) })
+    }
+
+    fn packet(&self, request: PacketRequest) -> BoxFuture<Reply> {
+        dispatch(&self.0, request)
+    }
+
+    fn disconnect(&self, moment: Disconnect) -> Option<BoxFuture<Reply>> {
+        let (disconnecting, disconnect) = self.0.disconnect();
+        if disconnecting.is_empty() && disconnect.is_empty() {
+            return None;
+        }
+        Some(Box::pin(async move {
+            let before = run(disconnecting, moment.clone()).await;
+            report(&moment.socket, before);
+            moment.socket.forget_rooms();
+            let after = run(disconnect, moment.clone()).await;
+            report(&moment.socket, after);
+            Reply::empty()
+        }))
+    }
+
+    fn error(&self, socket: &Socket, error: WireError) {
+        match error.source() {
+            Some(_) => tracing::error!(target: "socketio::namespace", socket = socket.id(), %error, "a handler failed"),
+            None => tracing::debug!(target: "socketio::namespace", socket = socket.id(), %error, "refused"),
+        }
+        if let Some(hook) = self.0.error() {
+            let socket = socket.clone();
+            let io = socket.io().clone();
+            io.hub().spawn(async move { hook(socket, error).await });
+        }
+    }
+
+    fn add(&self, event: &str, endpoint: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {
+        self.0.add(event, endpoint)
+    }
+
+    fn remove(&self, id: u64) -> bool {
+        self.0.remove(id)
+    }
+
+    fn sequential(&self) -> bool {
+        self.0.is_sequential()
+    }
+}
+
+/// Runs hooks in order; the first error ends them.
+async fn run<C: Clone + 'static>(hooks: Vec<Arc<dyn Endpoint<C>>>, moment: C) -> Reply {
+    for hook in hooks {
+        let reply = hook.call(moment.clone()).await;
+        if reply.is_error() {
+            return reply;
+        }
+    }
+    Reply::empty()
+}
+
+fn report(socket: &Socket, reply: Reply) {
+    if let crate::hub::ReplyKind::Error(error) = reply.0 {
+        socket.report(error);
+    }
+}

@@ -1,0 +1,14 @@
+//! The three doors: an HTTP request, a CONNECT to a namespace, a packet with an event.
+
+mod body;
+mod connect;
+mod doors;
+mod files;
+mod http;
+mod mount;
+mod packet;
+
+pub use body::ResponseBody;
+pub use connect::ConnectService;
+pub use http::{NotFound, ResponseFuture, SocketIoService};
+pub use packet::{PacketService, Replying};

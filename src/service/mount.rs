@@ -1,0 +1,71 @@
+use std::sync::Arc;
+
+use super::doors::TableDoors;
+use crate::handler::{Arguments, Handler, bind};
+use crate::hub::{
+    Broadcast, Builder, ConfigError, Doors, IntoReply, Mount, PacketRequest, SocketIo,
+};
+use crate::namespace::{HandlerId, Namespace, Pattern};
+
+fn mount(pattern: Pattern, namespace: Namespace) -> Mount {
+    let doors = namespace.into_table().map(|table| -> Arc<dyn Doors> { Arc::new(TableDoors(Arc::new(table))) });
+    Mount { pattern: pattern.check(), doors }
+}
+
+impl SocketIo {
+    /// Declares a namespace, before or while serving.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for a malformed or taken name and for reserved events.
+    pub fn namespace(&self, pattern: impl Into<Pattern>, namespace: Namespace) -> Result<(), ConfigError> {
+        self.mount(mount(pattern.into(), namespace))
+    }
+}
+
+impl Builder {
+    /// Declares a namespace. One with a state got it by [`Namespace::with_state`], so each can have its own.
+    pub fn namespace(mut self, pattern: impl Into<Pattern>, namespace: Namespace) -> Self {
+        self.mounts.push(mount(pattern.into(), namespace));
+        self
+    }
+
+    /// Checks everything and makes the server.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first option or namespace that does not fit.
+    pub fn build(self) -> Result<SocketIo, ConfigError> {
+        let Self { mut config, mounts } = self;
+        config.check()?;
+        let io = SocketIo::with_config(config);
+        mounts.into_iter().try_for_each(|mount| io.mount(mount))?;
+        Ok(io)
+    }
+}
+
+/// The handlers of a namespace, changed while it serves.
+impl Broadcast {
+    /// Adds a handler to the namespace; it is there for the next event of every socket.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::ReservedEvent`], or [`ConfigError::UnknownNamespace`] if none of this name was declared.
+    pub fn on<T>(
+        &self,
+        event: &str,
+        handler: impl Handler<T, Output: IntoReply, Future: Send>,
+    ) -> Result<HandlerId, ConfigError>
+    where
+        T: Arguments<PacketRequest, ()> + Send + 'static,
+    {
+        let unknown = || ConfigError::UnknownNamespace(self.name().to_owned());
+        let doors = self.io().hub().registry().doors(self.name()).ok_or_else(unknown)?;
+        doors.add(event, bind(handler)(&())).map(HandlerId)
+    }
+
+    /// Removes a handler that [`on`](Self::on) added; `false` if there is none of this id.
+    pub fn off(&self, id: HandlerId) -> bool {
+        self.io().hub().registry().doors(self.name()).is_some_and(|doors| doors.remove(id.0))
+    }
+}

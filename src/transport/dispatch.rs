@@ -1,0 +1,515 @@
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use http::request::Parts;
+use serde_json::json;
+use tower_socketio_adapter::Flags;
+use tower_socketio_proto::engineio::Version;
+use tower_socketio_proto::socketio::{Arguments, DecodeError, Kind, Packet};
+
+use super::connection::Connection;
+use super::running::{Done, Running, Work, call};
+use crate::hub::{
+    AckSlot, ConnectRequest, Connected, Departure, DisconnectReason, Lease, Link, Outbound, PacketRequest,
+    Registry, Reply, Resolved, Socket, SocketIo, WireError, new_id,
+};
+
+/// What an event costs while it waits, beyond its bytes.
+const OVERHEAD: usize = 128;
+/// How many namespaces that the server ended are remembered, so that what the client sent meanwhile is no violation.
+const REMEMBERED: usize = 16;
+
+/// The namespaces of one connection, and the work in flight for them.
+pub(super) struct Dispatch {
+    connection: Arc<Connection>,
+    io: SocketIo,
+    entries: Vec<Entry>,
+    /// Made at the first work that does not end at once.
+    running: Option<Box<FuturesUnordered<Running>>>,
+    next_key: u32,
+    parked: usize,
+    parked_bytes: usize,
+    /// The request that opened the connection, until the first namespace has decided.
+    parts: Option<Arc<Parts>>,
+    entered: bool,
+    left: VecDeque<Box<str>>,
+}
+
+struct Entry {
+    key: u32,
+    name: Box<str>,
+    state: State,
+    in_flight: usize,
+    /// Events that cannot start yet, in order.
+    parked: VecDeque<Parked>,
+}
+
+enum State {
+    Resolving { auth: Option<Arguments> },
+    Entering(Lease, Socket),
+    Entered(Lease, Socket),
+}
+
+enum Parked {
+    Event(Arguments, Option<u64>),
+    Leave,
+}
+
+/// The client broke the rules of Socket.IO; the connection is closed.
+#[derive(Debug)]
+pub(super) struct Violation;
+
+impl From<DecodeError> for Violation {
+    fn from(error: DecodeError) -> Self {
+        tracing::debug!(target: "socketio::parser", %error, "invalid packet");
+        Self
+    }
+}
+
+impl Dispatch {
+    pub(super) fn new(connection: Arc<Connection>, parts: Arc<Parts>) -> Self {
+        let io = SocketIo::from(connection.hub.clone());
+        Self {
+            connection,
+            io,
+            entries: Vec::new(),
+            running: None,
+            next_key: 0,
+            parked: 0,
+            parked_bytes: 0,
+            parts: Some(parts),
+            entered: false,
+            left: VecDeque::new(),
+        }
+    }
+
+    /// Whether so much waits that nothing more is read.
+    pub(super) fn is_full(&self) -> bool {
+        self.parked_bytes >= self.connection.hub.config.receive_budget
+    }
+
+    /// Whether the client was accepted into a namespace, ever.
+    pub(super) fn has_entered(&self) -> bool {
+        self.entered
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| !running.is_empty())
+    }
+
+    /// A packet came.
+    pub(super) fn packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) -> Result<(), Violation> {
+        match packet.kind {
+            Kind::Event => self.event(cx, packet.namespace, Arguments::event(packet)?, packet.id),
+            Kind::Ack => {
+                let (Some(id), arguments) = (packet.id, Arguments::ack(packet)?) else { return Err(Violation) };
+                match self.find(packet.namespace).map(|at| &self.entries[at].state) {
+                    Some(State::Entered(_, socket)) => socket.answered(id, arguments),
+                    Some(_) => {}
+                    None => return self.strayed(packet.namespace),
+                }
+                Ok(())
+            }
+            Kind::Connect => {
+                let auth = match packet.query {
+                    Some(query) if self.is_v3() => Some(auth_of_query(query)),
+                    _ => Arguments::auth(packet)?,
+                };
+                self.connect(cx, packet.namespace, auth)
+            }
+            Kind::Disconnect => self.leave(cx, packet.namespace),
+            Kind::ConnectError => Err(Violation),
+        }
+    }
+
+    // ---- entering
+
+    /// A client asks to enter a namespace; those of EIO3 enter `/` without asking.
+    pub(super) fn connect(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &str,
+        auth: Option<Arguments>,
+    ) -> Result<(), Violation> {
+        if self.find(name).is_some() {
+            // Also while the first is being decided: two sockets of one client in one namespace would both get
+            // broadcasts, and only one of them the events.
+            return Err(Violation);
+        }
+        self.left.retain(|left| **left != *name);
+        let config = &self.connection.hub.config;
+        if self.entries.len() >= config.max_namespaces {
+            self.refuse(name, &WireError::new("too many namespaces").code("too_many_namespaces"));
+            return Ok(());
+        }
+        self.next_key = self.next_key.wrapping_add(1);
+        let (key, name) = (self.next_key, Box::<str>::from(name));
+        let resolved = Registry::resolve(&self.connection.hub, &name, auth.as_ref());
+        let entry = |state| Entry { key, name: name.clone(), state, in_flight: 0, parked: VecDeque::new() };
+        match resolved {
+            Resolved::Unknown => self.unknown(&name),
+            Resolved::Found(lease) => {
+                let socket = self.socket(&lease);
+                self.push(entry(State::Entering(lease, socket.clone())));
+                self.enter(cx, key, socket, auth);
+            }
+            Resolved::Later(future) => {
+                self.push(entry(State::Resolving { auth }));
+                self.start(cx, Running::new(key, Work::Resolve(future)));
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.entries.reserve_exact(1);
+        self.entries.push(entry);
+    }
+
+    fn socket(&self, lease: &Lease) -> Socket {
+        let name = lease.space().name();
+        // EIO3 clients compute their sockets' ids from the session's.
+        let id = match (self.is_v3(), name) {
+            (false, _) => new_id(),
+            (true, "/") => self.connection.sid.clone(),
+            (true, name) => format!("{name}#{}", self.connection.sid).into(),
+        };
+        Socket::new(id, self.io.clone(), self.connection.clone(), lease.space().clone())
+    }
+
+    fn enter(&mut self, cx: &mut Context<'_>, key: u32, socket: Socket, auth: Option<Arguments>) {
+        let doors = socket.space().doors().clone();
+        let request = ConnectRequest { socket, auth, parts: self.parts.clone() };
+        match call(|| doors.connect(request)) {
+            Ok(future) => self.start(cx, Running::new(key, Work::Connect(future))),
+            Err(error) => self.decided(cx, key, Err(error)),
+        }
+    }
+
+    fn resolved(&mut self, cx: &mut Context<'_>, key: u32, lease: Option<Lease>) {
+        let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return };
+        let Some(lease) = lease else {
+            let entry = self.remove(at);
+            self.unknown(&entry.name);
+            return;
+        };
+        let socket = self.socket(&lease);
+        let entering = State::Entering(lease, socket.clone());
+        if let State::Resolving { auth } = std::mem::replace(&mut self.entries[at].state, entering) {
+            self.enter(cx, key, socket, auth);
+        }
+    }
+
+    fn decided(&mut self, cx: &mut Context<'_>, key: u32, result: Result<(), WireError>) {
+        let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return };
+        let State::Entering(_, socket) = &self.entries[at].state else { return };
+        let socket = socket.clone();
+        let result = match result {
+            Ok(()) if !socket.accept() => Err(WireError::new("the server ended the connection")),
+            result => result,
+        };
+        if let Err(error) = result {
+            tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), %error, "refused");
+            socket.end();
+            let entry = self.remove(at);
+            self.refuse(&entry.name, &error);
+            socket.report(error);
+            return;
+        }
+        tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), socket = socket.id(), "entered");
+        let entry = &mut self.entries[at];
+        if let State::Entering(lease, socket) =
+            std::mem::replace(&mut entry.state, State::Resolving { auth: None })
+        {
+            entry.state = State::Entered(lease, socket);
+        }
+        self.entered = true;
+        self.release_parts();
+        let doors = socket.space().doors().clone();
+        let moment = Connected { socket: socket.clone() };
+        match call(|| doors.connected(moment)) {
+            Ok(Some(future)) => self.start(cx, Running::new(key, Work::Hook { future, socket })),
+            Ok(None) => {}
+            Err(error) => socket.report(error),
+        }
+        self.advance(cx);
+    }
+
+    /// Lets go of the HTTP request, and with it of hyper's buffers, once nobody who was first can ask for it.
+    fn release_parts(&mut self) {
+        let entering = |entry: &Entry| !matches!(entry.state, State::Entered(..));
+        if !self.entries.iter().any(entering) {
+            self.parts = None;
+        }
+    }
+
+    fn unknown(&mut self, name: &str) {
+        self.refuse_with(name, &json!({ "message": "Invalid namespace" }));
+    }
+
+    fn refuse(&mut self, name: &str, error: &WireError) {
+        let expose = self.connection.hub.config.expose_errors;
+        self.refuse_with(name, &error.to_connect_error(!self.is_v3(), expose));
+    }
+
+    fn refuse_with(&mut self, name: &str, payload: &serde_json::Value) {
+        let json = payload.to_string();
+        let packet = Outbound {
+            kind: Kind::ConnectError,
+            namespace: name,
+            id: None,
+            json: Some(json.as_bytes()),
+            attachments: &[],
+        };
+        let _ = self.connection.send(&packet, Flags::default());
+        self.remember(name);
+    }
+
+    // ---- events
+
+    fn event(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &str,
+        arguments: Arguments,
+        id: Option<u64>,
+    ) -> Result<(), Violation> {
+        let Some(at) = self.find(name) else { return self.strayed(name) };
+        if self.can_start(at) {
+            self.start_event(cx, at, arguments, id);
+        } else {
+            self.parked_bytes += arguments.wire_len() + OVERHEAD;
+            self.park(at, Parked::Event(arguments, id));
+        }
+        Ok(())
+    }
+
+    fn park(&mut self, at: usize, parked: Parked) {
+        self.parked += 1;
+        self.entries[at].parked.push_back(parked);
+    }
+
+    /// Whether the next event of this entry may start, or the next parked one.
+    fn can_start(&self, at: usize) -> bool {
+        let entry = &self.entries[at];
+        entry.parked.is_empty() && self.has_place(entry)
+    }
+
+    fn has_place(&self, entry: &Entry) -> bool {
+        let State::Entered(lease, _) = &entry.state else { return false };
+        let bound =
+            if lease.space().doors().sequential() { 1 } else { self.connection.hub.config.max_in_flight };
+        entry.in_flight < bound
+    }
+
+    fn start_event(&mut self, cx: &mut Context<'_>, at: usize, arguments: Arguments, id: Option<u64>) {
+        let entry = &mut self.entries[at];
+        let State::Entered(lease, socket) = &entry.state else { return };
+        let ack = id.map(|id| Arc::new(AckSlot::new(socket.clone(), id)));
+        let request =
+            PacketRequest { socket: socket.clone(), arguments, ack: ack.clone(), ack_taken: false };
+        tracing::trace!(target: "socketio::socket", socket = socket.id(), event = request.event(), "event");
+        let (doors, key, socket) = (lease.space().doors(), entry.key, socket.clone());
+        let future = match call(|| doors.packet(request)) {
+            Ok(future) => future,
+            Err(error) => Box::pin(std::future::ready(Reply::error(error))),
+        };
+        entry.in_flight += 1;
+        self.start(cx, Running::new(key, Work::Event { future, socket, ack }));
+    }
+
+    fn leave(&mut self, cx: &mut Context<'_>, name: &str) -> Result<(), Violation> {
+        let Some(at) = self.find(name) else { return self.strayed(name) };
+        // It keeps its place behind the events that came before it.
+        if self.entries[at].parked.is_empty() && matches!(self.entries[at].state, State::Entered(..)) {
+            self.left(cx, at);
+        } else {
+            self.park(at, Parked::Leave);
+        }
+        Ok(())
+    }
+
+    fn left(&mut self, cx: &mut Context<'_>, at: usize) {
+        let entry = self.remove(at);
+        if let State::Entered(_lease, socket) | State::Entering(_lease, socket) = entry.state
+            && socket.end()
+        {
+            self.hooks(cx, socket, DisconnectReason::ClientNamespaceDisconnect);
+        }
+    }
+
+    /// A socket left by the server's will.
+    pub(super) fn departed(&mut self, cx: &mut Context<'_>, departure: Departure) {
+        let Departure { socket, reason } = departure;
+        let own = |entry: &Entry| matches!(&entry.state, State::Entered(_, other) if *other == socket);
+        if let Some(at) = self.entries.iter().position(own) {
+            let entry = self.remove(at);
+            self.remember(&entry.name);
+        }
+        self.hooks(cx, socket, reason);
+    }
+
+    fn hooks(&mut self, cx: &mut Context<'_>, socket: Socket, reason: DisconnectReason) {
+        let hooks = socket.clone().hooks(reason);
+        let future = Box::pin(async move {
+            hooks.await;
+            Reply::empty()
+        });
+        self.start(cx, Running::new(0, Work::Hook { future, socket }));
+    }
+
+    // ---- progress
+
+    /// Polls new work at once; what is not ready goes on among the rest.
+    fn start(&mut self, cx: &mut Context<'_>, mut running: Running) {
+        match Pin::new(&mut running).poll(cx) {
+            Poll::Ready((key, done)) => self.done(cx, key, done),
+            Poll::Pending => {
+                if running.is_entering() {
+                    running = running.within(self.connection.hub.config.connect_timeout);
+                }
+                // It is polled once more there, so that its waker replaces ours.
+                self.running.get_or_insert_default().push(running);
+            }
+        }
+    }
+
+    fn done(&mut self, cx: &mut Context<'_>, key: u32, done: Done) {
+        match done {
+            Done::Resolved(lease) => self.resolved(cx, key, lease),
+            Done::Connected(result) => self.decided(cx, key, result.map(drop)),
+            Done::Event => {
+                if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
+                    entry.in_flight -= 1;
+                }
+            }
+            Done::Hook => {}
+        }
+    }
+
+    /// Drives the work in flight and starts what waited for it.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
+        while let Some(running) = &mut self.running
+            && let Poll::Ready(Some((key, done))) = Pin::new(&mut **running).poll_next(cx)
+        {
+            self.done(cx, key, done);
+            self.advance(cx);
+        }
+        if !self.is_busy() {
+            self.running = None;
+        }
+    }
+
+    /// Starts parked events for which there is a place.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        let mut at = 0;
+        while self.parked > 0 && at < self.entries.len() {
+            let entry = &mut self.entries[at];
+            let entered = matches!(entry.state, State::Entered(..));
+            if entered && matches!(entry.parked.front(), Some(Parked::Leave)) {
+                self.left(cx, at);
+                continue;
+            }
+            if !self.has_place(&self.entries[at]) {
+                at += 1;
+                continue;
+            }
+            match self.entries[at].parked.pop_front() {
+                Some(Parked::Event(arguments, id)) => {
+                    self.parked -= 1;
+                    self.parked_bytes -= arguments.wire_len() + OVERHEAD;
+                    self.start_event(cx, at, arguments, id);
+                }
+                _ => {
+                    self.entries[at].parked = VecDeque::new();
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    // ---- the end
+
+    /// Ends every socket; hooks and what is in flight go on by themselves.
+    pub(super) fn end(&mut self, reason: DisconnectReason, departures: Vec<Departure>) {
+        let hub = self.connection.hub.clone();
+        for Departure { socket, reason } in departures {
+            hub.spawn(socket.hooks(reason));
+        }
+        for entry in std::mem::take(&mut self.entries) {
+            if let State::Entered(_lease, socket) | State::Entering(_lease, socket) = entry.state
+                && socket.end()
+            {
+                hub.spawn(socket.hooks(reason));
+            }
+        }
+        (self.parked, self.parked_bytes, self.parts) = (0, 0, None);
+        if let Some(running) = self.running.take() {
+            hub.spawn(running.for_each(|_| std::future::ready(())));
+        }
+    }
+
+    /// Tells the client that it is out of every namespace.
+    pub(super) fn tell_disconnects(&self) {
+        for entry in &self.entries {
+            if let State::Entered(_, socket) = &entry.state {
+                socket.tell_disconnect();
+            }
+        }
+    }
+
+    fn remove(&mut self, at: usize) -> Entry {
+        let entry = self.entries.remove(at);
+        self.parked -= entry.parked.len();
+        for parked in &entry.parked {
+            if let Parked::Event(arguments, _) = parked {
+                self.parked_bytes -= arguments.wire_len() + OVERHEAD;
+            }
+        }
+        entry
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| *entry.name == *name)
+    }
+
+    /// A packet for a namespace the client is not in: a violation, unless the server ended it a moment ago.
+    fn strayed(&self, name: &str) -> Result<(), Violation> {
+        if self.left.iter().any(|left| **left == *name) { Ok(()) } else { Err(Violation) }
+    }
+
+    fn remember(&mut self, name: &str) {
+        if self.left.len() == REMEMBERED {
+            self.left.pop_front();
+        }
+        self.left.push_back(name.into());
+    }
+
+    fn is_v3(&self) -> bool {
+        self.connection.protocol.version == Version::V3
+    }
+}
+
+/// The `auth` of an EIO3 client is the query of its namespace, or of its handshake for `/`; of a key that comes twice
+/// the last counts.
+pub(super) fn auth_of_query(query: &str) -> Arguments {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let object: serde_json::Map<String, serde_json::Value> =
+        pairs.map(|(key, value)| (key.into_owned(), value.into_owned().into())).collect();
+    let json = serde_json::Value::Object(object).to_string();
+    let packet = Packet {
+        kind: Kind::Connect,
+        namespace: "/",
+        query: None,
+        id: None,
+        data: tower_socketio_proto::socketio::Data::Json(&json),
+        attachments: Vec::new(),
+    };
+    Arguments::auth(&packet).ok().flatten().expect("a JSON object is a CONNECT's payload")
+}

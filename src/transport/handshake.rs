@@ -1,0 +1,123 @@
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::SystemTime;
+
+use http::request::Parts;
+use http::uri::Scheme;
+use http::{HeaderName, HeaderValue};
+use tokio::io::DuplexStream;
+use tower_socketio_proto::engineio::{self, Version};
+
+use super::connection::Connection;
+use super::driver::Driver;
+use super::http::Query;
+use super::io::Io;
+use super::websocket::Reader;
+use crate::hub::{Handshake, Hub, Link, Protocol, Transport, is_id, new_id};
+
+/// The session's id cannot be used.
+#[derive(Debug)]
+pub(super) struct BadId;
+
+/// Opens a session over a transport; over a WebSocket with its bytes.
+pub(super) fn open(
+    hub: &Arc<Hub>,
+    parts: Parts,
+    query: &Query<'_>,
+    version: Version,
+    address: Option<SocketAddr>,
+    websocket: Option<(Io, &[u8])>,
+) -> Result<Arc<Connection>, BadId> {
+    hub.note_runtime();
+    let sid = match &hub.config.id_generator {
+        None => new_id(),
+        Some(make) => Some(make(&parts)).filter(|id| is_id(id)).ok_or(BadId)?.into(),
+    };
+    let address = address.or_else(|| websocket.as_ref().and_then(|(io, _)| io.peer()));
+    let handshake = Handshake {
+        path: parts.uri.path().into(),
+        query: parts.uri.query().unwrap_or_default().into(),
+        headers: kept_headers(hub, &parts),
+        address,
+        secure: parts.uri.scheme() == Some(&Scheme::HTTPS),
+        issued: SystemTime::now(),
+    };
+    let protocol = Protocol { version, parser: hub.config.parser.clone(), base64: query.base64 };
+    let transport = match websocket {
+        None => engineio::Transport::Polling,
+        Some(_) => engineio::Transport::WebSocket,
+    };
+    let connection =
+        Connection::new(sid.clone(), protocol, handshake, hub.clone(), transport, Connection::now());
+    let connection = Arc::new(connection);
+    let link: Arc<dyn Link> = connection.clone();
+    if !hub.links().insert(sid, link) {
+        return Err(BadId);
+    }
+    connection.lock().queue.push_text(&packet(hub, &connection, transport));
+    tracing::debug!(target: "socketio::engine", ?version, ?transport, "session opened");
+    let max_payload = hub.config.max_payload;
+    let io = websocket.map(|(io, early)| (io, Reader::new(max_payload, early)));
+    let driver = Driver::new(connection.clone(), Arc::new(parts), io);
+    // The long-lived future alone is the task; nothing of the handshake stays with it.
+    match version {
+        Version::V4 => drop(tokio::spawn(driver)),
+        Version::V3 => drop(tokio::spawn(with_root(driver))),
+    }
+    Ok(connection)
+}
+
+/// Opens a session over bytes in memory, for tests without a network.
+pub(crate) fn open_in_memory(hub: &Arc<Hub>, parts: Parts, stream: DuplexStream) -> bool {
+    let io = Io::Other(Box::new(stream));
+    open(hub, parts, &Query::default(), Version::V4, None, Some((io, &[]))).is_ok()
+}
+
+async fn with_root(mut driver: Driver) {
+    poll_fn(|cx| {
+        driver.enter_root(cx);
+        Poll::Ready(())
+    })
+    .await;
+    let mut driver = Box::pin(driver);
+    poll_fn(|cx| Pin::new(&mut driver).poll(cx)).await;
+}
+
+/// The OPEN packet.
+fn packet(hub: &Hub, connection: &Connection, transport: engineio::Transport) -> String {
+    let config = &hub.config;
+    let upgrades: &[&str] = if transport == engineio::Transport::Polling
+        && config.allow_upgrades
+        && config.transports.contains(&Transport::WebSocket)
+    {
+        &["websocket"]
+    } else {
+        &[]
+    };
+    let mut out = String::new();
+    let handshake = engineio::Handshake {
+        sid: &connection.sid,
+        upgrades,
+        ping_interval: config.timing.ping_interval,
+        ping_timeout: config.timing.ping_timeout,
+        max_payload: config.max_payload as u64,
+    };
+    handshake.write(&mut out);
+    out
+}
+
+/// The headers that stay, in memory of their own: hyper's values are slices of its read buffer.
+fn kept_headers(hub: &Hub, parts: &Parts) -> Box<[(HeaderName, HeaderValue)]> {
+    let kept = hub.config.keep_headers.iter().flat_map(|name| {
+        let values = parts.headers.get_all(name).into_iter();
+        values.filter_map(move |value| {
+            let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+            copy.set_sensitive(value.is_sensitive());
+            Some((name.clone(), copy))
+        })
+    });
+    kept.collect()
+}

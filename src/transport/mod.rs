@@ -1,0 +1,17 @@
+//! Move bytes between HTTP or a WebSocket and a session; own the connection's task.
+
+mod connection;
+mod dispatch;
+mod driver;
+mod handshake;
+mod http;
+mod io;
+mod polling;
+mod probe;
+mod queue;
+mod running;
+mod websocket;
+mod writer;
+
+pub(crate) use self::handshake::open_in_memory;
+pub(crate) use self::http::serve;

@@ -1,0 +1,170 @@
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::{Buf, Bytes};
+use http_body::Body as HttpBody;
+use tower_socketio_proto::engineio::{ContentType, Input, Refusal, Version};
+
+use super::connection::{Body, Connection};
+
+/// What a GET or POST of a polling session is answered with.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Payload(ContentType, Vec<u8>),
+    Ok,
+    TooLarge,
+    /// The session is gone, or went while the request waited.
+    Unknown,
+    /// The session has another transport.
+    Mismatch,
+    /// A second request of its kind, or a body that is no payload.
+    Bad,
+}
+
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TransportMismatch => Self::Mismatch,
+            _ => Self::Bad,
+        }
+    }
+}
+
+/// Answers a GET as soon as something is there to send.
+pub(super) async fn poll(connection: &Arc<Connection>) -> Outcome {
+    let was_closed = connection.lock().session.is_closed();
+    if !was_closed && let Some(refusal) = connection.feed(Input::PollOpened) {
+        return refusal.into();
+    }
+    let mut parked = Parked { connection, answered: was_closed };
+    let config = &connection.hub.config;
+    let outcome = poll_fn(|cx| {
+        let mut shared = connection.lock();
+        let closed = shared.session.is_closed();
+        if !shared.queue.is_empty() && shared.polling.is_some() && (closed || !shared.is_corked()) {
+            let version = connection.protocol.version;
+            let base64 = connection.protocol.base64;
+            let (content, payload) = shared.queue.payload(version, base64, config.max_payload);
+            return Poll::Ready(Outcome::Payload(content, payload));
+        }
+        match &mut shared.polling {
+            Some(polling) if !closed => {
+                polling.poll = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            // Upgraded meanwhile: the noop that ends the poll went with the rest of the queue.
+            None if !closed => Poll::Ready(noop(connection.protocol.version)),
+            _ => Poll::Ready(Outcome::Unknown),
+        }
+    })
+    .await;
+    if !parked.answered {
+        parked.answered = true;
+        connection.feed(Input::PollAnswered);
+    }
+    if was_closed {
+        // The task waits for nothing but this.
+        connection.wake();
+    }
+    outcome
+}
+
+fn noop(version: Version) -> Outcome {
+    let payload: &[u8] = match version {
+        Version::V3 => b"1:6",
+        Version::V4 => b"6",
+    };
+    Outcome::Payload(ContentType::Text, payload.to_vec())
+}
+
+/// A GET that waits; dropped before its answer, its peer has left.
+struct Parked<'a> {
+    connection: &'a Arc<Connection>,
+    answered: bool,
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            if let Some(polling) = &mut self.connection.lock().polling {
+                polling.poll = None;
+            }
+            self.connection.feed(Input::PollAborted);
+        }
+    }
+}
+
+/// Takes a POST's packets in, and answers when they are.
+pub(super) async fn post<B>(connection: &Arc<Connection>, body: B, length: Option<u64>, binary: bool) -> Outcome
+where
+    B: HttpBody,
+{
+    let max_payload = connection.hub.config.max_payload;
+    if let Some(refusal) = connection.feed(Input::PostOpened) {
+        return refusal.into();
+    }
+    let mut receiving = Receiving { connection, end: Input::PostAborted };
+    if connection.lock().session.is_closed() {
+        return Outcome::Unknown;
+    }
+    if binary && connection.protocol.version == Version::V4 {
+        // Only version 3 has binary payloads.
+        connection.feed(Input::TransportFailed);
+        return Outcome::Bad;
+    }
+    if length.is_some_and(|length| length > max_payload as u64) {
+        receiving.end = Input::PostFinished;
+        return Outcome::TooLarge;
+    }
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let Ok(frame) = frame else { return Outcome::Bad };
+        let Ok(mut data) = frame.into_data() else { continue };
+        if bytes.len() + data.remaining() > max_payload {
+            receiving.end = Input::PostFinished;
+            return Outcome::TooLarge;
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            bytes.extend_from_slice(chunk);
+            let read = chunk.len();
+            data.advance(read);
+        }
+    }
+    receiving.end = Input::PostFinished;
+    connection.offer(Body { bytes: Bytes::from(bytes), binary });
+    let outcome = poll_fn(|cx| {
+        let mut shared = connection.lock();
+        let closed = shared.session.is_closed();
+        match &mut shared.polling {
+            Some(polling) => match polling.outcome.take() {
+                Some(Ok(())) => Poll::Ready(Outcome::Ok),
+                Some(Err(())) => Poll::Ready(Outcome::Bad),
+                None if closed => Poll::Ready(Outcome::Ok),
+                None => {
+                    polling.post = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            },
+            None => Poll::Ready(Outcome::Ok),
+        }
+    })
+    .await;
+    drop(receiving);
+    outcome
+}
+
+/// A POST that is being read or worked off.
+struct Receiving<'a> {
+    connection: &'a Arc<Connection>,
+    end: Input<'static>,
+}
+
+impl Drop for Receiving<'_> {
+    fn drop(&mut self) {
+        self.connection.feed(self.end);
+    }
+}

@@ -1,0 +1,94 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tower_socketio_proto::engineio::{Input, Kind, Packet, Version, decode_text};
+use tower_socketio_proto::websocket::{TEXT, write_header};
+
+use super::io::Io;
+use super::websocket::{Message, Read, Reader, Receive};
+use super::writer::Writer;
+
+/// A WebSocket that wants to take a polling session over (Engine.IO protocol, "Upgrade").
+pub(super) struct Probe {
+    io: Io,
+    reader: Reader,
+    writer: Writer,
+}
+
+impl Probe {
+    pub(super) fn new(io: Io, early: &[u8], max_payload: usize) -> Self {
+        Self { io, reader: Reader::new(max_payload, early), writer: Writer::default() }
+    }
+
+    /// Answers the client's `2probe`.
+    pub(super) fn pong(&mut self) {
+        write_header(&mut self.writer.tail, TEXT, 6);
+        self.writer.tail.extend_from_slice(b"3probe");
+    }
+
+    pub(super) fn into_parts(self) -> (Io, Reader, Writer) {
+        (self.io, self.reader, self.writer)
+    }
+
+    /// Writes and reads once; `false` if there is nothing to read. `feed` says whether more is wanted.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        version: Version,
+        mut feed: impl FnMut(Input<'_>) -> bool,
+    ) -> bool {
+        while !self.writer.is_empty() {
+            match self.writer.poll_write(&mut self.io, cx) {
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(_)) => {
+                    feed(Input::ProbeClosed);
+                    return true;
+                }
+                Poll::Pending => break,
+            }
+        }
+        if let Io::Other(_) = self.io {
+            // TLS keeps records back until it is flushed; an error shows at the next read.
+            let _ = tokio::io::AsyncWrite::poll_flush(Pin::new(&mut self.io), cx);
+        }
+        let mut inbound = Inbound { version, feed: &mut feed, writer: &mut self.writer };
+        let read = if self.reader.is_stopped() {
+            Ok(self.reader.resume(&mut inbound))
+        } else {
+            match self.reader.poll_read(&mut self.io, cx, &mut inbound) {
+                Poll::Pending => return false,
+                Poll::Ready(read) => read,
+            }
+        };
+        if !matches!(read, Ok(Read::Bytes(_) | Read::Stopped)) {
+            feed(Input::ProbeClosed);
+        }
+        true
+    }
+}
+
+struct Inbound<'a, F> {
+    version: Version,
+    feed: &'a mut F,
+    writer: &'a mut Writer,
+}
+
+impl<F: FnMut(Input<'_>) -> bool> Receive for Inbound<'_, F> {
+    fn message(&mut self, message: Message<'_>) -> bool {
+        let packet = match message {
+            Message::Text(text) => decode_text(self.version, text).ok(),
+            Message::Binary(_) => None,
+        };
+        match packet {
+            Some(Packet::Text { kind: kind @ (Kind::Ping | Kind::Upgrade), data }) => {
+                (self.feed)(Input::Probe { kind, data })
+            }
+            // Anything else ends the probe, not the session.
+            _ => (self.feed)(Input::ProbeClosed),
+        }
+    }
+
+    fn control(&mut self, frames: &[u8]) {
+        self.writer.tail.extend_from_slice(frames);
+    }
+}

@@ -1,0 +1,252 @@
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use tower_socketio_adapter::{Frame, Frames};
+use tower_socketio_proto::engineio::{ContentType, Item, Version, encode_payload, encoded_len};
+use tower_socketio_proto::websocket::{TEXT, write_header};
+
+use crate::hub::{EmitError, Overflow};
+
+/// Frames of at least this size stand by themselves; smaller ones are copied behind one another.
+pub(super) const LARGE: usize = 16 * 1024;
+
+/// What waits for one connection, as WebSocket frames; polling slices the packets out of them.
+#[derive(Debug)]
+pub(super) struct OutQueue {
+    store: Store,
+    /// What waits, with what the task is writing at the moment.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+enum Store {
+    /// One stream of frames: `chunks`, then `tail`.
+    Stream { chunks: VecDeque<Bytes>, tail: Vec<u8> },
+    /// Packets that stay apart: for polling, and where old ones may have to give way.
+    Packets(VecDeque<Packet>),
+}
+
+#[derive(Debug)]
+struct Packet {
+    frames: Frames,
+    /// An event without an acknowledgement of its own; only those give way.
+    droppable: bool,
+}
+
+/// Whether there is room for a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Enough,
+    /// The packet is dropped.
+    Dropped,
+    /// The connection is to be closed.
+    Overflow,
+}
+
+impl OutQueue {
+    pub(super) fn new(apart: bool) -> Self {
+        let store = if apart {
+            Store::Packets(VecDeque::new())
+        } else {
+            Store::Stream { chunks: VecDeque::new(), tail: Vec::new() }
+        };
+        Self { store, bytes: 0 }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.store {
+            Store::Stream { chunks, tail } => chunks.is_empty() && tail.is_empty(),
+            Store::Packets(packets) => packets.is_empty(),
+        }
+    }
+
+    /// Whether packets are kept apart; then they come by [`push`](Self::push).
+    pub(super) fn is_apart(&self) -> bool {
+        matches!(self.store, Store::Packets(_))
+    }
+
+    /// Room for `size` more bytes; may drop old packets to make it. What waits alone always has room.
+    pub(super) fn room(&mut self, size: usize, budget: usize, overflow: Overflow) -> Room {
+        if self.bytes == 0 || self.bytes + size <= budget {
+            return Room::Enough;
+        }
+        match overflow {
+            Overflow::Disconnect => Room::Overflow,
+            Overflow::DropNewest => Room::Dropped,
+            Overflow::DropOldest => {
+                let Store::Packets(packets) = &mut self.store else { return Room::Dropped };
+                let (mut excess, mut freed) = ((self.bytes + size).saturating_sub(budget), 0);
+                packets.retain(|packet| {
+                    let keep = excess == 0 || !packet.droppable;
+                    if !keep {
+                        let size = packet.frames.size();
+                        freed += size;
+                        excess = excess.saturating_sub(size);
+                    }
+                    keep
+                });
+                self.bytes -= freed;
+                if excess == 0 { Room::Enough } else { Room::Dropped }
+            }
+        }
+    }
+
+    /// Appends frames by a function that writes them.
+    pub(super) fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let Store::Stream { chunks, tail } = &mut self.store else {
+            unreachable!("packets that stay apart are pushed");
+        };
+        if tail.capacity() == 0 {
+            *tail = super::writer::buffer();
+        }
+        let before = tail.len();
+        write(tail);
+        self.bytes += tail.len() - before;
+        if tail.len() >= LARGE {
+            chunks.push_back(std::mem::take(tail).into());
+        }
+    }
+
+    /// Appends a packet that is framed already.
+    pub(super) fn push(&mut self, frames: &Frames, droppable: bool) {
+        self.bytes += frames.size();
+        match &mut self.store {
+            Store::Packets(packets) => packets.push_back(Packet { frames: frames.clone(), droppable }),
+            Store::Stream { chunks, tail } => {
+                for frame in frames {
+                    if frame.bytes.len() >= LARGE {
+                        if !tail.is_empty() {
+                            chunks.push_back(std::mem::take(tail).into());
+                        }
+                        chunks.push_back(frame.bytes.clone());
+                    } else {
+                        if tail.capacity() == 0 {
+                            *tail = super::writer::buffer();
+                        }
+                        tail.extend_from_slice(&frame.bytes);
+                        if tail.len() >= LARGE {
+                            chunks.push_back(std::mem::take(tail).into());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Appends a text packet of the engine's own: `2`, `3`, `6`, `1`, or the open packet.
+    pub(super) fn push_text(&mut self, text: &str) {
+        let mut out = Vec::with_capacity(text.len() + 4);
+        write_header(&mut out, TEXT, text.len());
+        let head = u8::try_from(out.len()).expect("a frame's header has at most 10 bytes");
+        out.extend_from_slice(text.as_bytes());
+        self.push(&Frames::from(Frame { bytes: out.into(), head, binary: false }), false);
+    }
+
+    /// Appends bytes that are frames already and no packets: control frames of the WebSocket.
+    pub(super) fn push_raw(&mut self, bytes: &[u8]) {
+        let frame = Frame { bytes: Bytes::copy_from_slice(bytes), head: 0, binary: true };
+        self.push(&Frames::from(frame), false);
+    }
+
+    /// Hands everything over for writing, in order; of packets that may give way only the next few.
+    pub(super) fn take(&mut self, chunks: &mut VecDeque<Bytes>, tail: &mut Vec<u8>) {
+        match &mut self.store {
+            Store::Stream { chunks: from, tail: last } => {
+                if !from.is_empty() {
+                    if !tail.is_empty() {
+                        chunks.push_back(std::mem::take(tail).into());
+                    }
+                    chunks.append(from);
+                }
+                debug_assert!(tail.is_empty(), "what was taken was written before more is taken");
+                *tail = std::mem::take(last);
+            }
+            Store::Packets(packets) => {
+                let mut taken = 0;
+                while taken < LARGE
+                    && let Some(packet) = packets.pop_front()
+                {
+                    for frame in &packet.frames {
+                        taken += frame.bytes.len();
+                        chunks.push_back(frame.bytes.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    /// So many of the bytes that were taken are written.
+    pub(super) fn written(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+    }
+
+    /// The answer to a poll: as many packets as `max_payload` allows, but at least one.
+    pub(super) fn payload(
+        &mut self,
+        version: Version,
+        base64: bool,
+        max_payload: usize,
+    ) -> (ContentType, Vec<u8>) {
+        let Store::Packets(packets) = &mut self.store else {
+            return (ContentType::Text, Vec::new());
+        };
+        let (mut frames, mut size) = (Vec::new(), 0);
+        // A packet and its attachments may be split between polls: the order is what counts.
+        while let Some(packet) = packets.front() {
+            let items = packet.frames.iter().map(|frame| encoded_len(version, &item(version, frame)));
+            size += items.sum::<usize>();
+            if !frames.is_empty() && size > max_payload {
+                break;
+            }
+            self.bytes -= packet.frames.size();
+            frames.extend(packets.pop_front().into_iter().flat_map(|packet| {
+                packet.frames.iter().cloned().collect::<Vec<_>>()
+            }));
+        }
+        let mut out = Vec::with_capacity(size.min(max_payload) + 16);
+        let content = encode_payload(version, base64, frames.iter().map(|frame| item(version, frame)), &mut out);
+        (content, out)
+    }
+
+    /// Polling has ended: what waits leaves over a WebSocket, without the noops and closes meant for polls.
+    pub(super) fn upgrade(&mut self, apart: bool) {
+        if apart {
+            return;
+        }
+        let Store::Packets(packets) = std::mem::replace(&mut self.store, Self::new(false).store) else {
+            return;
+        };
+        self.bytes = 0;
+        for packet in packets {
+            self.push(&packet.frames, packet.droppable);
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.is_apart());
+    }
+}
+
+fn item(version: Version, frame: &Frame) -> Item<'_> {
+    let payload = &frame.bytes[usize::from(frame.head)..];
+    if !frame.binary {
+        return Item::Text(std::str::from_utf8(payload).expect("text frames are made from text"));
+    }
+    // Version 3's type byte is written by the payload's codec.
+    Item::Binary(if version == Version::V3 { payload.get(1..).unwrap_or_default() } else { payload })
+}
+
+impl From<Room> for Result<(), EmitError> {
+    fn from(room: Room) -> Self {
+        match room {
+            Room::Enough => Ok(()),
+            Room::Dropped => Err(EmitError::Full),
+            Room::Overflow => Err(EmitError::Closed),
+        }
+    }
+}

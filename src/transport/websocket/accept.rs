@@ -1,0 +1,42 @@
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
+use hyper::ext::Protocol;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// Whether a request asks for a WebSocket, by upgrade (RFC 6455 §4.1) or by extended CONNECT (RFC 8441 §4).
+pub(crate) fn is_websocket(parts: &Parts) -> bool {
+    if parts.version == Version::HTTP_2 {
+        return parts.method == Method::CONNECT
+            && parts.extensions.get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket");
+    }
+    has_token(&parts.headers, UPGRADE, "websocket")
+}
+
+/// The response that accepts a WebSocket, or `None` if the request is not a valid one.
+pub(crate) fn accept(parts: &Parts) -> Option<Response<()>> {
+    let headers = &parts.headers;
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return None;
+    }
+    let mut response = Response::new(());
+    if parts.version == Version::HTTP_2 {
+        return Some(response);
+    }
+    let key = headers.get(SEC_WEBSOCKET_KEY)?;
+    if parts.method != Method::GET || !has_token(headers, CONNECTION, "upgrade") {
+        return None;
+    }
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).ok()?;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    Some(response)
+}
+
+fn has_token(headers: &HeaderMap, name: http::HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}

@@ -1,0 +1,210 @@
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tower_socketio_proto::websocket::{Header, TEXT, unmask};
+
+use super::judge::{Judge, Verdict};
+
+/// The thread's read buffer; a connection keeps only what is left of a frame that has not arrived whole.
+const BUFFER: usize = 64 * 1024;
+
+thread_local! {
+    // Taken and put back, never borrowed: a handler that blocks inside its poll may drive another connection here.
+    static READ: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+}
+
+/// A whole message from the peer.
+#[derive(Debug)]
+pub(crate) enum Message<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
+/// How a peer broke the WebSocket protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    Protocol,
+    InvalidUtf8,
+    TooBig,
+}
+
+impl Failure {
+    /// The Close frame's status code (RFC 6455 §7.4.1).
+    pub(crate) fn code(self) -> u16 {
+        match self {
+            Self::Protocol => 1002,
+            Self::InvalidUtf8 => 1007,
+            Self::TooBig => 1009,
+        }
+    }
+}
+
+/// What reading led to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// This many bytes were read.
+    Bytes(usize),
+    /// The peer ended the stream.
+    Eof,
+    /// The peer sent a Close frame; it is answered.
+    Closed,
+    /// The peer broke the protocol.
+    Failed(Failure),
+    /// The receiver of the messages wants no more; the rest is kept.
+    Stopped,
+}
+
+/// Turns a byte stream into messages.
+pub(crate) struct Reader {
+    /// The beginning of a frame; unallocated almost always.
+    rest: Vec<u8>,
+    /// `rest` may begin with whole frames: they came before the upgrade, or the receiver wanted no more.
+    stopped: bool,
+    judge: Option<Box<Judge>>,
+    max_payload: usize,
+}
+
+/// Receives messages and the bytes of control frames to answer with; `false` stops the reading.
+pub(crate) trait Receive {
+    fn message(&mut self, message: Message<'_>) -> bool;
+    fn control(&mut self, frames: &[u8]);
+}
+
+impl Reader {
+    pub(crate) fn new(max_payload: usize, early: &[u8]) -> Self {
+        Self { rest: early.to_vec(), stopped: !early.is_empty(), judge: None, max_payload }
+    }
+
+    /// Whether [`resume`](Self::resume) comes before the next read.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Handles what was kept by [`Read::Stopped`], or read before the upgrade.
+    pub(crate) fn resume(&mut self, receiver: &mut impl Receive) -> Read {
+        let mut rest = std::mem::take(&mut self.rest);
+        let (used, read) = self.frames(&mut rest, receiver);
+        rest.drain(..used);
+        if !rest.is_empty() {
+            self.rest = rest;
+        }
+        self.stopped = read == Some(Read::Stopped);
+        read.unwrap_or(Read::Bytes(used))
+    }
+
+    /// Reads once and gives every whole message.
+    pub(crate) fn poll_read(
+        &mut self,
+        io: &mut (impl AsyncRead + Unpin),
+        cx: &mut Context<'_>,
+        receiver: &mut impl Receive,
+    ) -> Poll<io::Result<Read>> {
+        let mut buffer = READ.take().unwrap_or_else(|| vec![0; BUFFER].into_boxed_slice());
+        let result = self.read_into(&mut buffer, io, cx, receiver);
+        READ.set(Some(buffer));
+        result
+    }
+
+    fn read_into(
+        &mut self,
+        buffer: &mut [u8],
+        io: &mut (impl AsyncRead + Unpin),
+        cx: &mut Context<'_>,
+        receiver: &mut impl Receive,
+    ) -> Poll<io::Result<Read>> {
+        // A short rest is put in front; behind a long one what comes is appended, without a copy of it each time.
+        let kept = if self.rest.len() <= BUFFER / 4 { self.rest.len() } else { 0 };
+        buffer[..kept].copy_from_slice(&self.rest[..kept]);
+        let mut free = ReadBuf::new(&mut buffer[kept..]);
+        std::task::ready!(Pin::new(io).poll_read(cx, &mut free))?;
+        let read = free.filled().len();
+        if read == 0 {
+            return Poll::Ready(Ok(Read::Eof));
+        }
+        let end = kept + read;
+        if kept == self.rest.len() {
+            self.rest = Vec::new();
+            let (used, stop) = self.frames(&mut buffer[..end], receiver);
+            if used < end {
+                self.rest = buffer[used..end].to_vec();
+                self.stopped = stop == Some(Read::Stopped);
+            }
+            return Poll::Ready(Ok(stop.unwrap_or(Read::Bytes(read))));
+        }
+        self.rest.extend_from_slice(&buffer[..end]);
+        let whole = Header::parse(&self.rest).is_some_and(|header| {
+            header.length > self.max_payload as u64 || (self.rest.len() - header.size) as u64 >= header.length
+        });
+        let stopped = if whole { self.resume(receiver) } else { Read::Bytes(read) };
+        Poll::Ready(Ok(if let Read::Bytes(_) = stopped { Read::Bytes(read) } else { stopped }))
+    }
+
+    /// Takes whole frames off the front; gives how many bytes they had, and why it stopped early.
+    fn frames(&mut self, bytes: &mut [u8], receiver: &mut impl Receive) -> (usize, Option<Read>) {
+        let mut at = 0;
+        while let Some(header) = Header::parse(&bytes[at..]) {
+            // Announced sizes cost nothing, but need not be waited for either.
+            if header.length > self.max_payload as u64 {
+                return (at, Some(Read::Failed(Failure::TooBig)));
+            }
+            let length = usize::try_from(header.length).expect("at most `max_payload`");
+            let end = at + header.size + length;
+            if end > bytes.len() {
+                break;
+            }
+            let frame = &mut bytes[at..end];
+            at = end;
+            let go_on = match header.whole_message() {
+                Some(mask) if self.judge.is_none() => {
+                    let payload = &mut frame[header.size..];
+                    unmask(payload, mask);
+                    if header.opcode != TEXT {
+                        receiver.message(Message::Binary(payload))
+                    } else if let Ok(text) = std::str::from_utf8(payload) {
+                        receiver.message(Message::Text(text))
+                    } else {
+                        return (at, Some(Read::Failed(Failure::InvalidUtf8)));
+                    }
+                }
+                _ => match self.judge(frame, receiver) {
+                    Ok(Verdict::Nothing) => true,
+                    Ok(Verdict::Text(text)) => receiver.message(Message::Text(&text)),
+                    Ok(Verdict::Binary(bytes)) => receiver.message(Message::Binary(&bytes)),
+                    Ok(Verdict::Closed) => return (at, Some(Read::Closed)),
+                    Err(failure) => return (at, Some(Read::Failed(failure))),
+                },
+            };
+            if !go_on {
+                return (at, Some(Read::Stopped));
+            }
+        }
+        (at, None)
+    }
+
+    fn judge(&mut self, frame: &[u8], receiver: &mut impl Receive) -> Result<Verdict, Failure> {
+        let max_payload = self.max_payload;
+        let judge = self.judge.get_or_insert_with(|| Box::new(Judge::new(max_payload)));
+        let mut out = Vec::new();
+        let verdict = judge.feed(frame, &mut out);
+        if !judge.is_open() {
+            self.judge = None;
+        }
+        if !out.is_empty() && verdict.is_ok() {
+            receiver.control(&out);
+        }
+        verdict
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("rest", &self.rest.len())
+            .field("fragments", &self.judge.is_some())
+            .finish_non_exhaustive()
+    }
+}
