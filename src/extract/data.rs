@@ -1,6 +1,5 @@
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use tower_socketio_proto::socketio::ArgumentsError;
+use tower_socketio_proto::socketio::{Args, ArgumentsError};
 
 use super::{FromContext, OptionalFromContext};
 use crate::hub::{PacketRequest, WireError};
@@ -21,10 +20,6 @@ use crate::hub::{PacketRequest, WireError};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Data<T>(pub T);
-
-/// All arguments of an event as one sequence: a `Vec`, a tuple of just as many, JSON values by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Args<T = Vec<Value>>(pub T);
 
 /// The name of the event.
 #[derive(Clone, Debug, PartialEq, Eq)]

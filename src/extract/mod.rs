@@ -31,10 +31,12 @@ mod state;
 
 pub use axum_core::extract::FromRef;
 pub use connect::{Auth, Http};
-pub use data::{Args, Data, Event};
+pub use data::{Data, Event};
 pub use extension::Extension;
 pub use path::Path;
 pub use state::State;
+#[doc(inline)]
+pub use tower_socketio_proto::socketio::{Any, Args};
 
 use std::future::Future;
 

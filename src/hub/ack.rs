@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use tower_socketio_adapter::{Answers, Flags};
@@ -90,7 +89,7 @@ impl AckSlot {
 
     pub(crate) fn error(&self, error: &WireError) {
         let expose = self.socket.io().hub().config.expose_errors;
-        self.send(json!([{ "error": error.to_json(expose) }]).to_string().as_bytes(), &[]);
+        self.send(error.to_ack(expose).as_bytes(), &[]);
     }
 }
 

@@ -191,7 +191,7 @@ impl Default for Config {
             max_packets: 65_536,
             max_namespaces: 100,
             max_dynamic: 100_000,
-            max_query: 4096,
+            max_query: 8192,
             send_budget: 1 << 20,
             overflow: Overflow::Disconnect,
             receive_budget: 1 << 20,
@@ -388,7 +388,7 @@ impl Builder {
         self
     }
 
-    /// The longest query string in bytes (default: 4096); longer requests are answered 400.
+    /// The longest query string in bytes (default: 8192); longer requests are answered 400.
     pub fn max_query(mut self, bytes: usize) -> Self {
         self.config.max_query = bytes;
         self

@@ -41,6 +41,11 @@ impl<'a> Conn<'a> {
         self.0.facts().waiting
     }
 
+    /// How many packets the overflow policy has dropped.
+    pub fn packets_dropped(&self) -> u64 {
+        self.0.facts().dropped
+    }
+
     /// Whether it is closed.
     pub fn is_closed(&self) -> bool {
         self.0.facts().closed

@@ -56,6 +56,44 @@ pub(crate) struct Mount {
     pub(crate) doors: Result<Arc<dyn Doors>, ConfigError>,
 }
 
+/// The doors of a namespace that nobody declared: everybody comes in, and nothing is answered.
+pub(super) struct NoDoors;
+
+impl Doors for NoDoors {
+    fn connect(&self, _: ConnectRequest) -> BoxFuture<Result<Accepted, WireError>> {
+        Box::pin(std::future::ready(Ok(Accepted::default())))
+    }
+
+    fn connected(&self, _: Connected) -> Option<BoxFuture<Reply>> {
+        None
+    }
+
+    fn packet(&self, _: PacketRequest) -> BoxFuture<Reply> {
+        let error = WireError::new("nobody handles this event").code("unknown_event");
+        Box::pin(std::future::ready(Reply::error(error)))
+    }
+
+    fn disconnect(&self, _: Disconnect) -> Option<BoxFuture<Reply>> {
+        None
+    }
+
+    fn error(&self, socket: &Socket, error: WireError) {
+        tracing::debug!(target: "socketio::namespace", socket = socket.id(), %error, "`/` is not declared");
+    }
+
+    fn add(&self, _: &str, _: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {
+        Err(ConfigError::UnknownNamespace("/".into()))
+    }
+
+    fn remove(&self, _: u64) -> bool {
+        false
+    }
+
+    fn sequential(&self) -> bool {
+        false
+    }
+}
+
 impl fmt::Debug for dyn Doors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Doors")

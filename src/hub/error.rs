@@ -90,21 +90,16 @@ impl WireError {
         }
     }
 
-    /// `{message, code?, data?}`, an acknowledgement's `error`.
-    pub(crate) fn to_json(&self, expose: bool) -> Value {
-        let mut object = json!({ "message": self.shown(expose) });
-        if let Some(code) = &self.0.code {
-            object["code"] = Value::from(code.as_ref());
-        }
-        if let Some(data) = &self.0.data {
-            object["data"] = data.clone();
-        }
-        object
+    /// An acknowledgement's arguments: `[{"error": {message, code?, data?}}]`.
+    pub(crate) fn to_ack(&self, expose: bool) -> String {
+        let shape =
+            Shape { message: &self.shown(expose), code: self.0.code.as_deref(), data: self.0.data.as_ref() };
+        format!(r#"[{{"error":{}}}]"#, shape.to_json())
     }
 
     /// The payload of a CONNECT_ERROR: v5 clients rebuild an `Error` with `message` and `data` of it and drop the rest,
     /// so the code travels in `data`; v4 clients get `data`, or else the bare message.
-    pub(crate) fn to_connect_error(&self, v5: bool, expose: bool) -> Value {
+    pub(crate) fn to_connect_error(&self, v5: bool, expose: bool) -> String {
         let message = self.shown(expose);
         let data = match (&self.0.data, &self.0.code) {
             (None, None) => None,
@@ -117,11 +112,26 @@ impl WireError {
             (Some(data), _) => Some(data.clone()),
         };
         match (v5, data) {
-            (true, None) => json!({ "message": message }),
-            (true, Some(data)) => json!({ "message": message, "data": data }),
-            (false, None) => Value::from(message),
-            (false, Some(data)) => data,
+            (true, data) => Shape { message: &message, code: None, data: data.as_ref() }.to_json(),
+            (false, None) => Value::from(message).to_string(),
+            (false, Some(data)) => data.to_string(),
         }
+    }
+}
+
+/// The members in the order in which Node has them.
+#[derive(Serialize)]
+struct Shape<'a> {
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+}
+
+impl Shape<'_> {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("text and JSON values can be serialised")
     }
 }
 

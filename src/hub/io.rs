@@ -179,9 +179,11 @@ impl Hub {
 
 const SHARDS: usize = 16;
 
+type Shard = HashMap<Arc<str>, Arc<dyn Link>>;
+
 /// Connections by session id.
 pub(crate) struct Links {
-    shards: [Mutex<HashMap<Arc<str>, Arc<dyn Link>>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
     removed: Notify,
 }
@@ -194,7 +196,7 @@ impl Default for Links {
 
 impl Links {
     #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
-    fn shard(&self, sid: &str) -> MutexGuard<'_, HashMap<Arc<str>, Arc<dyn Link>>> {
+    fn shard(&self, sid: &str) -> MutexGuard<'_, Shard> {
         let at = self.hasher.hash_one(sid) as usize % SHARDS;
         self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
     }

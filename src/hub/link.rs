@@ -66,6 +66,7 @@ pub(crate) struct LinkFacts {
     pub(crate) transport: Transport,
     pub(crate) upgraded: bool,
     pub(crate) waiting: usize,
+    pub(crate) dropped: u64,
     pub(crate) closed: bool,
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tower_socketio_adapter::Adapter;
 use tower_socketio_proto::socketio::Arguments;
 
+use super::doors::NoDoors;
 use super::{BoxFuture, Config, ConfigError, Doors, Hub, Matched, Mount, NamePattern, Space};
 
 /// The longest name of a namespace that a pattern may bring into being, in bytes.
@@ -20,6 +21,8 @@ struct Inner {
     declared: HashMap<Arc<str>, Arc<Space>>,
     parents: Vec<Arc<Parent>>,
     dynamic: usize,
+    /// Where EIO3 clients are while no `/` is declared: they enter it without asking.
+    empty_root: Option<Arc<Space>>,
 }
 
 struct Parent {
@@ -83,6 +86,14 @@ impl Registry {
             }
         }
         Resolved::Unknown
+    }
+
+    /// A `/` in which nothing happens.
+    pub(crate) fn empty_root(hub: &Arc<Hub>) -> Lease {
+        let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
+        let doors: Arc<dyn Doors> = Arc::new(NoDoors);
+        let root = inner.empty_root.get_or_insert_with(|| Arc::new(space(&hub.config, "/", &doors, Vec::new())));
+        Lease { hub: hub.clone(), parent: None, space: root.clone() }
     }
 
     /// The namespace of this name, or the children of this pattern; `None` if neither was declared.

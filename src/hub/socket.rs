@@ -48,7 +48,7 @@ struct State {
     rooms: Vec<Room>,
     /// What was emitted before acceptance: whole packets.
     held: Vec<Held>,
-    acks: Option<Box<HashMap<u64, oneshot::Sender<Arguments>>>>,
+    acks: HashMap<u64, oneshot::Sender<Arguments>>,
     closed: Option<Arc<Notify>>,
     user: Option<Room>,
     accepted: bool,
@@ -242,7 +242,7 @@ impl Socket {
             match self.0.phase.load(Ordering::Acquire) {
                 PENDING => return Err(AckError::NotYetConnected),
                 CLOSED => return Err(AckError::Closed),
-                _ => state.acks.get_or_insert_default().insert(id, answer),
+                _ => state.acks.insert(id, answer),
             };
         }
         if let Err(error) = self.write(event, data, Some(id), flags) {
@@ -254,11 +254,9 @@ impl Socket {
 
     pub(super) fn forget(&self, id: u64) {
         let mut state = self.state();
-        if let Some(acks) = &mut state.acks {
-            acks.remove(&id);
-            if acks.is_empty() {
-                state.acks = None;
-            }
+        state.acks.remove(&id);
+        if state.acks.is_empty() {
+            state.acks = HashMap::new();
         }
     }
 
@@ -271,7 +269,7 @@ impl Socket {
     ) -> Result<(), EmitError> {
         with_scratch(|json| {
             let attachments = write_event(json, event, data).map_err(|error| {
-                tracing::warn!(target: "socketio::socket", socket = self.id(), event, %error, "cannot emit");
+                self.report(WireError::from(std::io::Error::other(format!("cannot emit `{event}`: {error}"))));
                 EmitError::from(error)
             })?;
             if self.0.phase.load(Ordering::Acquire) == PENDING {
@@ -282,7 +280,8 @@ impl Socket {
                 }
             }
             let (json, attachments) = (Some(json.as_slice()), attachments.as_slice());
-            self.0.link.send(&self.outbound(Kind::Event, id, json, attachments), flags)
+            let sent = self.0.link.send(&self.outbound(Kind::Event, id, json, attachments), flags);
+            sent.inspect_err(|error| self.0.lost(error))
         })
     }
 
@@ -439,7 +438,7 @@ impl Socket {
             if phase != PENDING {
                 state.rooms.clear();
             }
-            (state.acks.take(), state.closed.take())
+            (std::mem::take(&mut state.acks), state.closed.take())
         };
         drop(acks);
         if let Some(handle) = self.0.handle.get() {
@@ -526,9 +525,9 @@ impl Socket {
     pub(crate) fn answered(&self, id: u64, arguments: Arguments) {
         let pending = {
             let mut state = self.state();
-            let pending = state.acks.as_mut().and_then(|acks| acks.remove(&id));
-            if state.acks.as_ref().is_some_and(|acks| acks.is_empty()) {
-                state.acks = None;
+            let pending = state.acks.remove(&id);
+            if state.acks.is_empty() {
+                state.acks = HashMap::new();
             }
             pending
         };
@@ -587,6 +586,15 @@ pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> WireError {
     WireError::from(std::io::Error::other(format!("a handler panicked: {text}")))
 }
 
+impl Inner {
+    /// A packet was dropped because the connection's budget is spent: that is told, a closed connection is not.
+    fn lost(&self, error: &EmitError) {
+        if let (EmitError::Full, Some(socket)) = (error, self.me.upgrade()) {
+            Socket(socket).report(WireError::from(EmitError::Full));
+        }
+    }
+}
+
 impl Member for Inner {
     fn id(&self) -> &str {
         &self.id
@@ -600,9 +608,9 @@ impl Member for Inner {
             let (json, attachments) = (Some(&packet.args()[..]), packet.attachments());
             let namespace = self.space.name();
             let packet = Outbound { kind: Kind::Event, namespace, id: packet.ack(), json, attachments };
-            return self.link.send(&packet, flags).is_ok();
+            return self.link.send(&packet, flags).inspect_err(|error| self.lost(error)).is_ok();
         }
-        self.link.send_shared(packet, flags).is_ok()
+        self.link.send_shared(packet, flags).inspect_err(|error| self.lost(error)).is_ok()
     }
 
     fn ask(&self, packet: &Outgoing, flags: Flags, answers: &Arc<dyn Answers>) -> bool {

@@ -132,7 +132,7 @@ fn header_len(packet: &Outbound<'_>) -> usize {
     let namespace = if packet.namespace == "/" { 0 } else { packet.namespace.len() + 1 };
     let attachments = packet.attachments.len();
     1 + namespace
-        + packet.id.map_or(0, |id| digits(id))
+        + packet.id.map_or(0, digits)
         + if attachments > 0 { digits(attachments as u64) + 1 } else { 0 }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::connect::ConnectService;
-use super::packet::dispatch;
+use super::packet::PacketService;
 use crate::hub::{
     Accepted, BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, Doors, Endpoint, PacketRequest, Reply, Socket,
     WireError,
@@ -23,7 +23,7 @@ impl Doors for TableDoors {
     }
 
     fn packet(&self, request: PacketRequest) -> BoxFuture<Reply> {
-        dispatch(&self.0, request)
+        PacketService(self.0.clone()).call(request).into_inner()
     }
 
     fn disconnect(&self, moment: Disconnect) -> Option<BoxFuture<Reply>> {

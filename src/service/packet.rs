@@ -39,6 +39,12 @@ impl std::fmt::Debug for PacketService {
 /// The reply to an event.
 pub struct Replying(BoxFuture<Reply>);
 
+impl Replying {
+    pub(super) fn into_inner(self) -> BoxFuture<Reply> {
+        self.0
+    }
+}
+
 impl Future for Replying {
     type Output = Result<Reply, Infallible>;
 
@@ -54,7 +60,7 @@ impl std::fmt::Debug for Replying {
 }
 
 /// Starts the handlers of an event.
-pub(super) fn dispatch(table: &Table, request: PacketRequest) -> BoxFuture<Reply> {
+fn dispatch(table: &Table, request: PacketRequest) -> BoxFuture<Reply> {
     match table.listeners(&request.socket, request.event()) {
         Listeners::One(endpoint) => endpoint.call(request),
         Listeners::None => Box::pin(std::future::ready(unhandled(&request))),

@@ -9,6 +9,7 @@ use tower_socketio_proto::engineio::{self, Event, Input, Reason, Refusal, Sessio
 use tower_socketio_proto::socketio::Kind;
 
 use super::io::Io;
+use super::probe::Probe;
 use super::queue::{OutQueue, Room};
 use crate::hub::{
     Departure, EmitError, Handshake, Hub, Link, LinkFacts, Outbound, Overflow, Protocol, Transport, form_of, frames,
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     /// The task is being polled, or is to be: it looks at everything again before it sleeps, and needs no wake.
     corked: bool,
     waker: Option<Waker>,
+    /// How many packets the overflow policy has dropped.
+    dropped: u64,
     /// Who waits for room in the queue.
     ready: Vec<Waker>,
     pub(super) polling: Option<Box<Polling>>,
@@ -102,6 +105,7 @@ impl Connection {
             notices: Notices::default(),
             corked: true,
             waker: None,
+            dropped: 0,
             ready: Vec::new(),
             polling: polling.then(Box::default),
             ended: false,
@@ -137,14 +141,27 @@ impl Connection {
     }
 
     /// Offers a WebSocket that wants to take the session over; given back when the session is over.
-    pub(super) fn offer_probe(&self, io: Io, early: Bytes) -> Result<(), Io> {
+    pub(super) fn offer_probe(&self, io: Io, early: Bytes) -> Result<(), Probe> {
         let mut shared = self.lock();
         if shared.ended {
-            return Err(io);
+            return Err(Probe::new(io, &early, self.hub.config.max_payload));
         }
         shared.notices.probe = Some(Box::new((io, early)));
         shared.wake(self.hub.config.send_budget);
         Ok(())
+    }
+
+    /// Whether the session has ended while a POST is read; if not, its end wakes the reader.
+    pub(super) fn is_over_for_post(&self, cx: &Context<'_>) -> bool {
+        let mut shared = self.lock();
+        let closed = shared.session.is_closed();
+        match &mut shared.polling {
+            Some(polling) if !closed => {
+                polling.post = Some(cx.waker().clone());
+                false
+            }
+            _ => true,
+        }
     }
 
     pub(super) fn wake(&self) {
@@ -167,7 +184,10 @@ impl Connection {
         match shared.queue.room(size, config.send_budget, config.overflow) {
             Room::Enough => Ok(()),
             Room::Dropped => {
-                tracing::warn!(target: "socketio::engine", "`send_budget` is spent: a packet is dropped");
+                if shared.dropped == 0 {
+                    tracing::warn!(target: "socketio::engine", "`send_budget` is spent: packets are dropped");
+                }
+                shared.dropped += 1;
                 Err(EmitError::Full)
             }
             Room::Overflow => {
@@ -325,6 +345,7 @@ impl Link for Connection {
             },
             upgraded: shared.session.upgraded(),
             waiting: shared.queue.bytes(),
+            dropped: shared.dropped + shared.queue.dropped(),
             closed: shared.session.is_closed(),
         }
     }
@@ -348,7 +369,7 @@ impl Link for Connection {
             self.admit(&mut shared, budgeted, flags)?;
             shared.queue.push(&frames, packet.kind == Kind::Event && packet.id.is_none());
         }
-        tracing::trace!(target: "socketio::parser", kind = ?packet.kind, namespace = packet.namespace,
+        tracing::debug!(target: "socketio::parser", kind = ?packet.kind, namespace = packet.namespace,
             id = packet.id, "sent");
         shared.wake_for_queue(self.hub.config.send_budget);
         Ok(())

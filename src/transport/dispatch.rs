@@ -8,10 +8,9 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::request::Parts;
-use serde_json::json;
 use tower_socketio_adapter::Flags;
 use tower_socketio_proto::engineio::Version;
-use tower_socketio_proto::socketio::{Arguments, DecodeError, Kind, Packet};
+use tower_socketio_proto::socketio::{Any, Arguments, DecodeError, Kind, Packet};
 
 use super::connection::Connection;
 use super::running::{Done, Running, Work, call};
@@ -106,7 +105,15 @@ impl Dispatch {
     /// A packet came.
     pub(super) fn packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) -> Result<(), Violation> {
         match packet.kind {
-            Kind::Event => self.event(cx, packet.namespace, Arguments::event(packet)?, packet.id),
+            Kind::Event => {
+                let arguments = Arguments::event(packet)?;
+                // Placeholders without an attachment are a violation ("illegal attachments" in Node). Text packets have
+                // none, and their JSON is read by the handler alone.
+                if !arguments.attachments().is_empty() && arguments.deserialize_all::<Vec<Any>>().is_err() {
+                    return Err(Violation);
+                }
+                self.event(cx, packet.namespace, arguments, packet.id)
+            }
             Kind::Ack => {
                 let (Some(id), arguments) = (packet.id, Arguments::ack(packet)?) else { return Err(Violation) };
                 match self.find(packet.namespace).map(|at| &self.entries[at].state) {
@@ -150,7 +157,12 @@ impl Dispatch {
         }
         self.next_key = self.next_key.wrapping_add(1);
         let (key, name) = (self.next_key, Box::<str>::from(name));
-        let resolved = Registry::resolve(&self.connection.hub, &name, auth.as_ref());
+        let resolved = match Registry::resolve(&self.connection.hub, &name, auth.as_ref()) {
+            Resolved::Unknown if self.is_v3() && *name == *"/" => {
+                Resolved::Found(Registry::empty_root(&self.connection.hub))
+            }
+            resolved => resolved,
+        };
         let entry = |state| Entry { key, name: name.clone(), state, in_flight: 0, parked: VecDeque::new() };
         match resolved {
             Resolved::Unknown => self.unknown(&name),
@@ -250,7 +262,7 @@ impl Dispatch {
     }
 
     fn unknown(&mut self, name: &str) {
-        self.refuse_with(name, &json!({ "message": "Invalid namespace" }));
+        self.refuse_with(name, r#"{"message":"Invalid namespace"}"#);
     }
 
     fn refuse(&mut self, name: &str, error: &WireError) {
@@ -258,8 +270,7 @@ impl Dispatch {
         self.refuse_with(name, &error.to_connect_error(!self.is_v3(), expose));
     }
 
-    fn refuse_with(&mut self, name: &str, payload: &serde_json::Value) {
-        let json = payload.to_string();
+    fn refuse_with(&mut self, name: &str, json: &str) {
         let packet = Outbound {
             kind: Kind::ConnectError,
             namespace: name,
@@ -268,7 +279,6 @@ impl Dispatch {
             attachments: &[],
         };
         let _ = self.connection.send(&packet, Flags::default());
-        self.remember(name);
     }
 
     // ---- events
@@ -314,7 +324,7 @@ impl Dispatch {
         let ack = id.map(|id| Arc::new(AckSlot::new(socket.clone(), id)));
         let request =
             PacketRequest { socket: socket.clone(), arguments, ack: ack.clone(), ack_taken: false };
-        tracing::trace!(target: "socketio::socket", socket = socket.id(), event = request.event(), "event");
+        tracing::debug!(target: "socketio::socket", socket = socket.id(), event = request.event(), "event");
         let (doors, key, socket) = (lease.space().doors(), entry.key, socket.clone());
         let future = match call(|| doors.packet(request)) {
             Ok(future) => future,
@@ -455,24 +465,33 @@ impl Dispatch {
         }
     }
 
-    /// Tells the client that it is out of every namespace.
-    pub(super) fn tell_disconnects(&self) {
-        for entry in &self.entries {
-            if let State::Entered(_, socket) = &entry.state {
+    /// The server wants the client out of every namespace: it is told so, each one by itself.
+    pub(super) fn leave_all(&mut self, cx: &mut Context<'_>) {
+        for entry in std::mem::take(&mut self.entries) {
+            self.forget(&entry);
+            if let State::Entered(_lease, socket) = entry.state
+                && socket.end()
+            {
                 socket.tell_disconnect();
+                self.hooks(cx, socket, DisconnectReason::ServerNamespaceDisconnect);
             }
         }
     }
 
     fn remove(&mut self, at: usize) -> Entry {
         let entry = self.entries.remove(at);
+        self.forget(&entry);
+        entry
+    }
+
+    /// What waited in an entry waits no more.
+    fn forget(&mut self, entry: &Entry) {
         self.parked -= entry.parked.len();
         for parked in &entry.parked {
             if let Parked::Event(arguments, _) = parked {
                 self.parked_bytes -= arguments.wire_len() + OVERHEAD;
             }
         }
-        entry
     }
 
     fn find(&self, name: &str) -> Option<usize> {
@@ -496,9 +515,8 @@ impl Dispatch {
     }
 }
 
-/// The `auth` of an EIO3 client is the query of its namespace, or of its handshake for `/`; of a key that comes twice
-/// the last counts.
-pub(super) fn auth_of_query(query: &str) -> Arguments {
+/// The `auth` of an EIO3 client is the query of its namespace; of a key that comes twice the last counts.
+fn auth_of_query(query: &str) -> Arguments {
     let pairs = form_urlencoded::parse(query.as_bytes());
     let object: serde_json::Map<String, serde_json::Value> =
         pairs.map(|(key, value)| (key.into_owned(), value.into_owned().into())).collect();

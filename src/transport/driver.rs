@@ -14,12 +14,12 @@ use tower_socketio_proto::socketio::{self, Decoder};
 use tower_socketio_proto::websocket::{CLOSE, write_header};
 
 use super::connection::{Body, Connection, Notices};
-use super::dispatch::{Dispatch, Violation, auth_of_query};
+use super::dispatch::{Dispatch, Violation};
 use super::io::Io;
 use super::probe::Probe;
 use super::websocket::{Failure, Message, Read, Reader, Receive};
 use super::writer::Writer;
-use crate::hub::{DisconnectReason, Overflow};
+use crate::hub::Overflow;
 
 pin_project! {
     /// A connection's one task: it reads, dispatches, writes and keeps one deadline.
@@ -98,8 +98,7 @@ impl Driver {
 
     /// Enters `/` for a client of EIO3, which does not ask.
     pub(super) fn enter_root(&mut self, cx: &mut Context<'_>) {
-        let auth = auth_of_query(&self.task.connection.handshake.query);
-        let _ = self.task.dispatch.connect(cx, "/", Some(auth));
+        let _ = self.task.dispatch.connect(cx, "/", None);
     }
 }
 
@@ -262,9 +261,9 @@ impl Task {
             if probe_pong {
                 probe.pong();
             }
-            if probe_dropped {
-                self.probe = None;
-            }
+        }
+        if probe_dropped && let Some(probe) = self.probe.take() {
+            self.drop_probe(*probe);
         }
         if upgraded && let Some(probe) = self.probe.take() {
             self.upgrade(*probe);
@@ -281,6 +280,7 @@ impl Task {
                 let grace = self.connection.hub.config.close_grace;
                 self.phase = Phase::Draining(reason, Connection::now() + grace);
             } else {
+                self.dispatch.leave_all(cx);
                 self.connection.lock().feed(&self.connection, Input::Close(reason));
             }
         }
@@ -293,7 +293,14 @@ impl Task {
         shared.queue.upgrade(apart);
         drop(shared);
         let (io, reader, writer) = probe.into_parts();
+        self.connection.lock().queue.adopt(writer.len());
         self.wire = Wire::WebSocket { io, reader, writer };
+    }
+
+    /// A probe that ends is told so, by a task of its own.
+    fn drop_probe(&self, probe: Probe) {
+        let hub = &self.connection.hub;
+        hub.spawn(probe.close(hub.config.close_grace));
     }
 
     /// The session is over: ends the sockets, and lets what waits be sent.
@@ -301,16 +308,11 @@ impl Task {
         if matches!(self.phase, Phase::Lingering(_) | Phase::Ending(_) | Phase::Done) {
             return;
         }
-        if reason == Reason::ForcedServerClose {
-            self.dispatch.tell_disconnects();
-        }
         let departures = self.connection.lock().end();
-        let told = match reason {
-            Reason::ForcedServerClose => DisconnectReason::ServerNamespaceDisconnect,
-            reason => reason.into(),
-        };
-        self.dispatch.end(told, departures);
-        self.probe = None;
+        self.dispatch.end(reason.into(), departures);
+        if let Some(probe) = self.probe.take() {
+            self.drop_probe(*probe);
+        }
         self.write_deadline = None;
         self.connect_deadline = None;
         let ours =

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, USER_AGENT, X_XSS_PROTECTION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
@@ -14,6 +14,7 @@ use tower_socketio_proto::engineio::{ContentType, Input, Version};
 use super::connection::Connection;
 use super::io::Io;
 use super::polling::{Outcome, poll, post};
+use super::probe::Probe;
 use super::{handshake, websocket};
 use crate::hub::{Hub, Transport, downcast};
 
@@ -99,10 +100,16 @@ where
     let (mut parts, body) = request.into_parts();
     let is_websocket = websocket::is_websocket(&parts);
     let before = hub.config.headers.as_ref().map(|_| clone(&parts));
-    let response = match route(&hub, &mut parts, body, peer, is_websocket).await {
+    let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let explorer = !is_websocket && (agent.contains(";MSIE") || agent.contains("Trident/"));
+    let mut response = match route(&hub, &mut parts, body, peer, is_websocket).await {
         Ok(response) => response,
         Err(refused) => refused.response(is_websocket),
     };
+    if explorer {
+        // Its filter for cross-site scripting took answers for attacks.
+        response.headers_mut().insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
     edit(response, hub.config.headers.as_deref(), before.as_ref())
 }
 
@@ -234,11 +241,19 @@ fn probe(hub: &Arc<Hub>, parts: &mut Parts, connection: Arc<Connection>) -> Resu
     let response = websocket::accept(parts).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
     let upgrade = upgrade(parts).ok_or(Refused::BadRequest)?;
     let refused = !hub.config.allow_upgrades || connection.feed(Input::ProbeOpened).is_some();
+    let hub = hub.clone();
     tokio::spawn(async move {
+        let config = &hub.config;
         match upgraded(upgrade).await {
             // One that upgraded already, or does: Node accepts the WebSocket and closes it.
-            Some((io, _)) if refused => drop(io),
-            Some((io, early)) => drop(connection.offer_probe(io, early)),
+            Some((io, early)) if refused => {
+                Probe::new(io, &early, config.max_payload).close(config.close_grace).await;
+            }
+            Some((io, early)) => {
+                if let Err(probe) = connection.offer_probe(io, early) {
+                    probe.close(config.close_grace).await;
+                }
+            }
             None if refused => {}
             None => drop(connection.feed(Input::ProbeClosed)),
         }
@@ -293,7 +308,11 @@ where
     };
     Ok(match outcome {
         Outcome::Payload(content, payload) => payload_response(content, payload),
-        Outcome::Ok => answer(StatusCode::OK, "text/html", "ok"),
+        Outcome::Ok => {
+            let mut response = answer(StatusCode::OK, "text/html", "ok");
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
         Outcome::TooLarge => {
             let mut response = status(StatusCode::PAYLOAD_TOO_LARGE);
             // What is left of the body is not read.
@@ -302,7 +321,11 @@ where
         }
         Outcome::Unknown => return Err(Refused::UnknownSid),
         Outcome::Mismatch => return Err(Refused::BadRequest),
-        Outcome::Bad => status(StatusCode::BAD_REQUEST),
+        Outcome::Bad => {
+            let mut response = status(StatusCode::BAD_REQUEST);
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
     })
 }
 

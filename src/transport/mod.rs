@@ -3,6 +3,8 @@
 mod connection;
 mod dispatch;
 mod driver;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod handshake;
 mod http;
 mod io;

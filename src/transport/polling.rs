@@ -120,8 +120,19 @@ where
     }
     let mut body = pin!(body);
     let mut bytes = Vec::new();
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        let Ok(frame) = frame else { return Outcome::Bad };
+    // A session that ends meanwhile ends the request as well, however slowly its body comes.
+    let mut next = async || {
+        poll_fn(|cx| {
+            if connection.is_over_for_post(cx) { Poll::Ready(None) } else { body.as_mut().poll_frame(cx).map(Some) }
+        })
+        .await
+    };
+    loop {
+        let frame = match next().await {
+            Some(Some(Ok(frame))) => frame,
+            Some(None) => break,
+            Some(Some(Err(_))) | None => return Outcome::Bad,
+        };
         let Ok(mut data) = frame.into_data() else { continue };
         if bytes.len() + data.remaining() > max_payload {
             receiving.end = Input::PostFinished;

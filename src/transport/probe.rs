@@ -1,8 +1,11 @@
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower_socketio_proto::engineio::{Input, Kind, Packet, Version, decode_text};
-use tower_socketio_proto::websocket::{TEXT, write_header};
+use tower_socketio_proto::websocket::{CLOSE, TEXT, write_header};
 
 use super::io::Io;
 use super::websocket::{Message, Read, Reader, Receive};
@@ -13,11 +16,15 @@ pub(super) struct Probe {
     io: Io,
     reader: Reader,
     writer: Writer,
+    /// The status code to close with.
+    code: Option<u16>,
+    /// The client has closed already.
+    closed: bool,
 }
 
 impl Probe {
     pub(super) fn new(io: Io, early: &[u8], max_payload: usize) -> Self {
-        Self { io, reader: Reader::new(max_payload, early), writer: Writer::default() }
+        Self { io, reader: Reader::new(max_payload, early), writer: Writer::default(), code: None, closed: false }
     }
 
     /// Answers the client's `2probe`.
@@ -60,10 +67,32 @@ impl Probe {
                 Poll::Ready(read) => read,
             }
         };
-        if !matches!(read, Ok(Read::Bytes(_) | Read::Stopped)) {
-            feed(Input::ProbeClosed);
+        match read {
+            Ok(Read::Bytes(_) | Read::Stopped) => return true,
+            Ok(Read::Failed(failure)) => self.code = Some(failure.code()),
+            Ok(Read::Closed | Read::Eof) | Err(_) => self.closed = true,
         }
+        feed(Input::ProbeClosed);
         true
+    }
+
+    /// Sends what waits and a Close frame, and waits for the peer's end for a while.
+    pub(super) async fn close(mut self, grace: Duration) {
+        if !self.closed {
+            let code = self.code.map(u16::to_be_bytes);
+            write_header(&mut self.writer.tail, CLOSE, code.map_or(0, |code| code.len()));
+            self.writer.tail.extend_from_slice(code.as_ref().map_or(&[], |code| code));
+        }
+        let end = async {
+            while !self.writer.is_empty() {
+                poll_fn(|cx| self.writer.poll_write(&mut self.io, cx)).await?;
+            }
+            self.io.shutdown().await?;
+            let mut sink = [0; 1024];
+            while self.io.read(&mut sink).await? > 0 {}
+            std::io::Result::Ok(())
+        };
+        let _ = tokio::time::timeout(grace, end).await;
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct OutQueue {
     store: Store,
     /// What waits, with what the task is writing at the moment.
     bytes: usize,
+    /// How many packets had to give way.
+    dropped: u64,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,11 @@ impl OutQueue {
         } else {
             Store::Stream { chunks: VecDeque::new(), tail: Vec::new() }
         };
-        Self { store, bytes: 0 }
+        Self { store, bytes: 0, dropped: 0 }
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -79,7 +85,7 @@ impl OutQueue {
             Overflow::DropNewest => Room::Dropped,
             Overflow::DropOldest => {
                 let Store::Packets(packets) = &mut self.store else { return Room::Dropped };
-                let (mut excess, mut freed) = ((self.bytes + size).saturating_sub(budget), 0);
+                let (mut excess, mut freed, before) = ((self.bytes + size).saturating_sub(budget), 0, packets.len());
                 packets.retain(|packet| {
                     let keep = excess == 0 || !packet.droppable;
                     if !keep {
@@ -90,6 +96,7 @@ impl OutQueue {
                     keep
                 });
                 self.bytes -= freed;
+                self.dropped += (before - packets.len()) as u64;
                 if excess == 0 { Room::Enough } else { Room::Dropped }
             }
         }
@@ -212,17 +219,21 @@ impl OutQueue {
         (content, out)
     }
 
-    /// Polling has ended: what waits leaves over a WebSocket, without the noops and closes meant for polls.
+    /// So many bytes wait elsewhere, and will be reported as written.
+    pub(super) fn adopt(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
+    /// Polling has ended: what waits leaves over a WebSocket, without the noops that were for polls.
     pub(super) fn upgrade(&mut self, apart: bool) {
-        if apart {
-            return;
-        }
-        let Store::Packets(packets) = std::mem::replace(&mut self.store, Self::new(false).store) else {
+        let Store::Packets(packets) = std::mem::replace(&mut self.store, Self::new(apart).store) else {
             return;
         };
         self.bytes = 0;
         for packet in packets {
-            self.push(&packet.frames, packet.droppable);
+            if *packet.frames.first().payload() != *b"6" {
+                self.push(&packet.frames, packet.droppable);
+            }
         }
     }
 

@@ -49,6 +49,11 @@ impl Writer {
         self.chunks.is_empty() && self.tail.is_empty()
     }
 
+    /// How much is left to write.
+    pub(super) fn len(&self) -> usize {
+        self.chunks.iter().map(Bytes::len).sum::<usize>() + self.tail.len() - self.written
+    }
+
     /// Writes once and says how much went; an error when the peer takes nothing any more.
     pub(super) fn poll_write(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let io = Pin::new(io);

@@ -24,6 +24,15 @@
 //! | `quit` | disconnects the client: all its namespaces, then the transport |
 
 use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tower_socketio::{
+    Ack, AckSender, Any, Args, Auth, Cookie, Namespace, Socket, SocketIo, Transport, WireError,
+};
 
 use crate::options::Options;
 
@@ -32,9 +41,93 @@ use crate::options::Options;
 pub(crate) struct Running {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    _stop: oneshot::Sender<()>,
 }
 
 /// Starts a server.
 pub(crate) async fn start(options: Options) -> Running {
-    panic!("no server of our own yet, set PROTOCOL_SERVER_CMD: {options:?}")
+    let io = server(&options).expect("the options fit");
+    let app = Router::new().fallback(async || "inner").layer(io.layer());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let serve = axum::serve(listener, app);
+        tokio::select! {
+            _ = serve => {}
+            _ = stopped => io.close().await,
+        }
+    });
+    Running { address, _stop: stop }
+}
+
+fn server(options: &Options) -> Result<SocketIo, tower_socketio::ConfigError> {
+    let transports = options.transports.iter().map(|name| match *name {
+        "polling" => Transport::Polling,
+        _ => Transport::WebSocket,
+    });
+    let mut builder = SocketIo::builder()
+        .path(options.path)
+        .transports(transports)
+        .allow_eio3(options.allow_eio3)
+        .max_payload(options.max_payload)
+        .ping_interval(options.ping_interval)
+        .ping_timeout(options.ping_timeout)
+        .upgrade_timeout(options.upgrade_timeout)
+        .connect_timeout(options.connect_timeout)
+        .namespace("/", open())
+        .namespace("/custom", open())
+        .namespace("/slow", Namespace::new().on_connect(a_while).merge(open()))
+        .namespace("/private", Namespace::new().on_connect(private))
+        .namespace("/closed", Namespace::new().on_connect(closed));
+    if !options.allow_request {
+        builder = builder.allow_request(|_| Err(WireError::new("Forbidden")));
+    }
+    if options.cookie {
+        builder = builder.cookie(Cookie::new("io"));
+    }
+    if options.serve_client {
+        builder = builder.serve_client(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/protocol/client-package/client-dist"
+        ));
+    }
+    builder.build()
+}
+
+fn open() -> Namespace {
+    Namespace::new()
+        .on_connect(greet)
+        .on("message", async |socket: Socket, Args(all): Args<Vec<Any>>| {
+            socket.emit("message-back", Args(all))
+        })
+        .on("message-with-ack", async |ack: AckSender, Args(all): Args<Vec<Any>>| {
+            ack.send(Args(all));
+        })
+        .on("ask", ask)
+        .on("id", async |socket: Socket| Ack(socket.id().to_owned()))
+        .on("leave", async |socket: Socket| socket.disconnect())
+        .on("quit", async |socket: Socket| socket.disconnect_transport())
+}
+
+async fn greet(socket: Socket, auth: Option<Auth<Value>>) {
+    socket.emit("auth", auth.map_or_else(|| json!({}), |Auth(auth)| auth));
+}
+
+async fn ask(socket: Socket, Args(all): Args<Vec<Any>>) -> Result<(), WireError> {
+    let answer: Args<Vec<Any>> = socket.emit_with_ack("question", Args(all)).await?;
+    socket.emit("answer", answer);
+    Ok(())
+}
+
+async fn a_while() {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+async fn private() -> Result<(), WireError> {
+    Err(WireError::new("Not authorized").data(json!({ "code": "E1" })))
+}
+
+async fn closed() -> Result<(), WireError> {
+    Err(WireError::new("Closed"))
 }

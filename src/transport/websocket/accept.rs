@@ -1,3 +1,5 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
@@ -24,7 +26,9 @@ pub(crate) fn accept(parts: &Parts) -> Option<Response<()>> {
         return Some(response);
     }
     let key = headers.get(SEC_WEBSOCKET_KEY)?;
-    if parts.method != Method::GET || !has_token(headers, CONNECTION, "upgrade") {
+    // RFC 6455 §4.2.1: 16 bytes in base64.
+    let valid = STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16);
+    if !valid || parts.method != Method::GET || !has_token(headers, CONNECTION, "upgrade") {
         return None;
     }
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -132,7 +132,7 @@ impl Arguments {
 
     /// Reads the arguments into a type.
     ///
-    /// A tuple is the list of arguments, `()` is none of them, any other type is the first argument. Arguments the peer
+    /// A tuple is the list of arguments, [`Args`](super::Args) too, `()` is none of them, any other type is the first. Arguments the peer
     /// left out read like `null`, surplus ones are ignored. Attachments read as bytes where bytes are asked for
     /// (`bytes::Bytes`, `serde_bytes`), otherwise as a sequence of numbers.
     ///
@@ -142,7 +142,7 @@ impl Arguments {
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, ArgumentsError> {
         match shape_of::<T>() {
             Shape::Nothing => self.absent(),
-            Shape::List => self.list(),
+            Shape::List | Shape::Spread => self.list(),
             Shape::One => self.one(),
         }
     }
@@ -155,7 +155,7 @@ impl Arguments {
     pub fn deserialize_all<T: DeserializeOwned>(&self) -> Result<T, ArgumentsError> {
         match shape_of::<T>() {
             Shape::Nothing => self.absent(),
-            Shape::List | Shape::One => self.list(),
+            Shape::List | Shape::Spread | Shape::One => self.list(),
         }
     }
 

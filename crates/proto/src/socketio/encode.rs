@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Serialize, ser::Error};
 use serde_json::ser::Formatter;
 
 use super::{
@@ -46,13 +46,13 @@ impl Encoded {
 
 /// Appends `["name",args…]` to `out` and returns the attachments found in `data`, an unallocated `Vec` if there are none.
 ///
-/// A tuple, also behind references, is the list of arguments; `()` is no argument; anything else, such as an array or a
-/// tuple struct, is one argument. What serialises as bytes (`bytes::Bytes`, `serde_bytes`) becomes an attachment.
+/// A tuple or [`Args`](super::Args), also behind references, is the list of arguments; `()` is no argument; anything
+/// else, such as an array or a tuple struct, is one argument. What serialises as bytes (`bytes::Bytes`, `serde_bytes`) becomes an attachment.
 /// Numbers that are not finite become `null`, as in JavaScript.
 ///
 /// # Errors
 ///
-/// The name is reserved, or a value cannot be serialised; `out` is then as before. It is so also if `Serialize` panics.
+/// The name is reserved, a value cannot be serialised, or `Args` has no sequence inside; `out` is then as before. It is so also if `Serialize` panics.
 pub fn write_event<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     name: &str,
@@ -74,6 +74,15 @@ pub fn write_event<T: Serialize + ?Sized>(
             // The tuple's own bracket continues the list that the name began; no tuple but `()` is empty.
             out[bracket] = b',';
         }
+        Shape::Spread => {
+            let bracket = out.len();
+            serialize_sequence(out, data, &mut attachments)?;
+            if out.len() > bracket + "[]".len() {
+                out[bracket] = b',';
+            } else {
+                out.remove(bracket);
+            }
+        }
         Shape::One => {
             out.push(b',');
             serialize(out, data, &mut attachments)?;
@@ -88,7 +97,7 @@ pub fn write_event<T: Serialize + ?Sized>(
 ///
 /// # Errors
 ///
-/// A value cannot be serialised; `out` is then as before. It is so also if `Serialize` panics.
+/// A value cannot be serialised, or `Args` has no sequence inside; `out` is then as before. It is so also if `Serialize` panics.
 pub fn write_arguments<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     data: &T,
@@ -99,6 +108,7 @@ pub fn write_arguments<T: Serialize + ?Sized>(
     match shape_of::<T>() {
         Shape::Nothing => out.extend_from_slice(b"[]"),
         Shape::List => serialize(out, data, &mut attachments)?,
+        Shape::Spread => serialize_sequence(out, data, &mut attachments)?,
         Shape::One => {
             out.push(b'[');
             serialize(out, data, &mut attachments)?;
@@ -116,6 +126,25 @@ fn serialize<T: Serialize + ?Sized>(
 ) -> Result<(), EncodeError> {
     data.serialize(&mut serde_json::Serializer::with_formatter(out, TakeBytes(attachments)))?;
     Ok(())
+}
+
+/// Writes what is inside [`Args`](super::Args), a JSON array in any case. `None` and `()` are an empty one.
+fn serialize_sequence<T: Serialize + ?Sized>(
+    out: &mut Vec<u8>,
+    data: &T,
+    attachments: &mut Vec<Bytes>,
+) -> Result<(), EncodeError> {
+    let start = out.len();
+    serialize(out, data, attachments)?;
+    match &out[start..] {
+        [b'[', ..] => Ok(()),
+        b"null" => {
+            out.truncate(start);
+            out.extend_from_slice(b"[]");
+            Ok(())
+        }
+        _ => Err(serde_json::Error::custom("the arguments are not a sequence").into()),
+    }
 }
 
 /// Writes compact JSON, but bytes as placeholders, keeping them aside.

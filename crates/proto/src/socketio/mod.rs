@@ -22,6 +22,8 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+mod any;
+mod args;
 mod arguments;
 mod binary;
 mod decoder;
@@ -37,6 +39,8 @@ mod parser;
 mod payload;
 mod shape;
 
+pub use any::Any;
+pub use args::Args;
 pub use arguments::Arguments;
 pub use decoder::{Decoder, Limits};
 pub use encode::{Encoded, write_arguments, write_event};

@@ -1,5 +1,7 @@
 use std::any;
 
+use super::Args;
+
 /// How a Rust type stands for a list of arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -7,16 +9,19 @@ pub(super) enum Shape {
     Nothing,
     /// A tuple: each element is an argument.
     List,
+    /// [`Args`]: each element of what is inside is an argument.
+    Spread,
     /// Anything else: one argument.
     One,
 }
 
-/// Applies the shape rule: a tuple is the argument list, `()` is no argument, every other type is one argument, a
-/// reference counts as what it refers to.
+/// Applies the shape rule: a tuple is the argument list, `()` is no argument, [`Args`] is a list of any length, every
+/// other type is one argument, a reference counts as what it refers to.
 ///
 /// serde cannot tell a tuple from an array, and a trait cannot either without specialisation, so this reads the type's
 /// name. The standard library does not promise its spelling; the tests pin what is relied upon: the name of a tuple, and
-/// of no other type that serde serialises, starts with a parenthesis.
+/// of no other type that serde serialises, starts with a parenthesis; the names of a generic type differ only behind the
+/// first `<`.
 pub(super) fn shape_of<T: ?Sized>() -> Shape {
     let mut name = any::type_name::<T>();
     while let Some(referent) = name.strip_prefix('&') {
@@ -26,19 +31,30 @@ pub(super) fn shape_of<T: ?Sized>() -> Shape {
         "()" => Shape::Nothing,
         // A trait object with several bounds is sometimes written in parentheses.
         name if name.starts_with('(') && !name.starts_with("(dyn ") => Shape::List,
+        name if is_args(name) => Shape::Spread,
         _ => Shape::One,
     }
+}
+
+fn is_args(name: &str) -> bool {
+    let (path, _) = any::type_name::<Args<()>>().split_once('<').expect("`Args` is generic");
+    // The default parameter is left out.
+    name.strip_prefix(path).is_some_and(|parameters| parameters.is_empty() || parameters.starts_with('<'))
 }
 
 #[cfg(test)]
 mod tests {
     use std::{borrow::Cow, collections::BTreeMap, fmt::Debug, sync::Arc};
 
-    use super::{Shape, shape_of};
+    use super::{super::Any, Args, Shape, shape_of};
 
     struct Tuple(#[allow(dead_code)] u8, #[allow(dead_code)] u8);
     struct Generic<T>(#[allow(dead_code)] T);
     struct Unit;
+
+    mod elsewhere {
+        pub(super) struct Args<T>(#[allow(dead_code)] T);
+    }
 
     fn shape_of_value<T: ?Sized>(_: &T) -> Shape {
         shape_of::<T>()
@@ -67,6 +83,25 @@ mod tests {
             shape_of::<(u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, String)>(),
             Shape::List
         );
+    }
+
+    #[test]
+    fn args_are_spread_whatever_is_inside() {
+        assert_eq!(shape_of::<Args>(), Shape::Spread);
+        assert_eq!(shape_of::<&Args<Vec<serde_json::Value>>>(), Shape::Spread);
+        assert_eq!(shape_of::<Args<()>>(), Shape::Spread);
+        assert_eq!(shape_of::<Args<Vec<Any>>>(), Shape::Spread);
+        assert_eq!(shape_of::<Args<(u8, String)>>(), Shape::Spread);
+        assert_eq!(shape_of::<Args<&[&str]>>(), Shape::Spread);
+        assert_eq!(shape_of::<Args<Args<[u8; 2]>>>(), Shape::Spread);
+        assert_eq!(shape_of::<&&mut Args<Vec<u8>>>(), Shape::Spread);
+        let text = String::from("x");
+        assert_eq!(shape_of_value(&Args(vec![&text])), Shape::Spread);
+        assert_eq!(shape_of_value(&&Args([text.as_str()])), Shape::Spread);
+        assert_eq!(shape_of::<Option<Args>>(), Shape::One);
+        assert_eq!(shape_of::<Vec<Args>>(), Shape::One);
+        assert_eq!(shape_of::<(Args, u8)>(), Shape::List);
+        assert_eq!(shape_of::<elsewhere::Args<Vec<u8>>>(), Shape::One);
     }
 
     #[test]

@@ -7,11 +7,12 @@ use super::{
     attachments::Attachments,
     visitor::{Nested, Want},
 };
+use crate::socketio::any::ANY;
 
 /// Deserialises JSON whose placeholders stand for attachments.
 ///
 /// A placeholder reads as bytes where bytes are wanted, and as a sequence of numbers where anything or a sequence is,
-/// which is how serde writes bytes in JSON. Reading leaves the attachments in place, so that it can be repeated.
+/// which is how serde writes bytes in JSON; only [`Any`](crate::socketio::Any) gets bytes unasked. Reading leaves the attachments in place, so that it can be repeated.
 pub(in crate::socketio) struct Resolve<'r, D> {
     inner: D,
     attachments: &'r Attachments<'r>,
@@ -53,10 +54,21 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Resolve<'_, D> {
     nested! {
         deserialize_any() => deserialize_any, Anything;
         deserialize_option() => deserialize_option, Anything;
-        deserialize_newtype_struct(name: &'static str) => deserialize_newtype_struct, Anything;
         deserialize_map() => deserialize_map, Map;
         deserialize_struct(name: &'static str, fields: &'static [&'static str]) => deserialize_struct, Map;
         deserialize_enum(name: &'static str, variants: &'static [&'static str]) => deserialize_enum, Map;
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        if name == ANY {
+            return self.inner.deserialize_any(Nested::new(visitor, self.attachments, Want::AnythingOrBytes));
+        }
+        let nested = Nested::new(visitor, self.attachments, Want::Anything);
+        self.inner.deserialize_newtype_struct(name, nested)
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(

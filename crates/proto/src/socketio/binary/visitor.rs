@@ -17,6 +17,8 @@ use super::{
 #[derive(Clone, Copy)]
 pub(super) enum Want {
     Anything,
+    /// Anything, and it knows what to do with bytes.
+    AnythingOrBytes,
     Bytes,
     Sequence,
     /// Maps are maps, even if they look like a placeholder.
@@ -118,7 +120,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<'_, V> {
         if first.as_deref() == Some(MARKER) {
             let attachment = attachments.read(map)?;
             return match want {
-                Want::Bytes => visitor.visit_bytes(attachment),
+                Want::Bytes | Want::AnythingOrBytes => visitor.visit_bytes(attachment),
                 _ => {
                     let mut numbers = SeqDeserializer::new(attachment.iter().copied());
                     let value = visitor.visit_seq(&mut numbers)?;
@@ -128,7 +130,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nested<'_, V> {
             };
         }
         match want {
-            Want::Anything => visitor.visit_map(Entries { map, first, attachments }),
+            Want::Anything | Want::AnythingOrBytes => visitor.visit_map(Entries { map, first, attachments }),
             _ => Err(A::Error::invalid_type(Unexpected::Map, &visitor)),
         }
     }
