@@ -23,7 +23,9 @@ const MAX_TEXT: usize = 2000;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let chat = Namespace::new()
-        .on_connected(async |socket: Socket, State(chat): State<Chat>| socket.emit("rooms", chat.lock().list(&socket)))
+        .on_connected(async |socket: Socket, State(chat): State<Chat>| {
+            socket.emit("rooms", chat.lock().list(&socket))
+        })
         .on("join", join)
         .on("message", message)
         .on("typing", typing)
@@ -77,15 +79,11 @@ struct Line {
     at: u64,
 }
 
-/// Where a socket is, and who; its extension as soon as it joined a room.
-#[derive(Clone)]
-struct Seat {
-    room: String,
-    person: Person,
-}
-
+/// A person in a room; the extension of a socket that has joined one.
 #[derive(Clone, Serialize)]
-struct Person {
+struct Seat {
+    #[serde(skip)]
+    room: String,
     id: String,
     name: String,
 }
@@ -112,6 +110,12 @@ impl<C: Context, S: Sync> FromContext<C, S> for Seat {
     }
 }
 
+impl Seat {
+    fn tag(&self) -> String {
+        tag(&self.room)
+    }
+}
+
 #[derive(Deserialize)]
 struct Wish {
     room: String,
@@ -123,54 +127,56 @@ async fn join(
     socket: Socket,
     before: Option<Extension<Seat>>,
     State(chat): State<Chat>,
-    Data(wish): Data<Wish>,
+    Data(Wish { room, name }): Data<Wish>,
     ack: AckSender,
 ) -> Result<(), Refusal> {
-    let room = checked("A room's name", &wish.room, MAX_NAME)?;
-    let person = Person { id: socket.id().into(), name: checked("A name", &wish.name, MAX_NAME)? };
+    let room = checked("A room's name", &room, MAX_NAME)?;
+    let seat = Seat { room, id: socket.id().into(), name: checked("A name", &name, MAX_NAME)? };
     let mut rooms = chat.lock();
-    let history = rooms.open(&room, &socket)?.clone();
-    socket.extensions().insert(Seat { room: room.clone(), person: person.clone() });
+    let history = rooms.open(&seat.room, &socket)?.clone();
+    socket.extensions().insert(seat.clone());
     match before {
-        Some(Extension(before)) if before.room == room => drop(socket.to(tag(&room)).emit("renamed", person)),
+        Some(Extension(before)) if before.room == seat.room => {
+            drop(socket.to(seat.tag()).emit("renamed", &seat))
+        }
         before => {
             if let Some(Extension(before)) = before {
-                socket.leave(tag(&before.room));
-                socket.to(tag(&before.room)).emit("left", before.person);
+                socket.leave(before.tag());
+                socket.to(before.tag()).emit("left", before);
             }
-            socket.join(tag(&room));
-            socket.to(tag(&room)).emit("joined", person);
+            socket.join(seat.tag());
+            socket.to(seat.tag()).emit("joined", &seat);
             socket.namespace().emit("rooms", rooms.list(&socket));
         }
     }
-    let sockets = socket.within(tag(&room)).sockets().into_iter();
-    let members: Vec<_> = sockets.filter_map(|socket| Some(socket.extensions().get::<Seat>()?.person)).collect();
-    ack.send(json!({ "room": room, "members": members, "history": history }));
+    let sockets = socket.within(seat.tag()).sockets().into_iter();
+    let members: Vec<Seat> = sockets.filter_map(|socket| socket.extensions().get()).collect();
+    ack.send(json!({ "room": seat.room, "members": members, "history": history }));
     Ok(())
 }
 
 async fn message(
     socket: Socket,
-    Seat { room, person }: Seat,
+    seat: Seat,
     State(chat): State<Chat>,
     Data(text): Data<String>,
 ) -> Result<Ack<Value>, Refusal> {
     let text = checked("A message", &text, MAX_TEXT)?;
     let at = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as u64);
     let mut rooms = chat.lock();
-    let history = rooms.open(&room, &socket)?;
+    let history = rooms.open(&seat.room, &socket)?;
     let id = history.back().map_or(1, |last| last.id + 1);
-    let line = Line { id, room, author: person.name, from: person.id, text, at };
-    socket.to(tag(&line.room)).emit("message", &line);
-    socket.namespace().except(tag(&line.room)).emit("activity", &line.room);
+    socket.namespace().except(seat.tag()).emit("activity", &seat.room);
+    let line =
+        Line { id, room: seat.room.clone(), author: seat.name.clone(), from: seat.id.clone(), text, at };
+    socket.to(seat.tag()).emit("message", &line);
     history.push_back(line);
     history.drain(..history.len().saturating_sub(MAX_HISTORY));
     Ok(Ack(json!({ "id": id, "at": at })))
 }
 
-async fn typing(socket: Socket, Seat { room, person }: Seat, Data(typing): Data<bool>) {
-    let said = json!({ "id": person.id, "name": person.name, "typing": typing });
-    socket.to(tag(&room)).emit("typing", said);
+async fn typing(socket: Socket, seat: Seat, Data(typing): Data<bool>) {
+    socket.to(seat.tag()).emit("typing", json!({ "id": seat.id, "name": seat.name, "typing": typing }));
 }
 
 async fn rename(
@@ -179,17 +185,17 @@ async fn rename(
     State(chat): State<Chat>,
     Data(name): Data<String>,
 ) -> Result<(), Refusal> {
-    seat.person.name = checked("A name", &name, MAX_NAME)?;
+    seat.name = checked("A name", &name, MAX_NAME)?;
     let _rooms = chat.lock();
     socket.extensions().insert(seat.clone());
-    socket.within(tag(&seat.room)).emit("renamed", seat.person);
+    socket.within(seat.tag()).emit("renamed", seat);
     Ok(())
 }
 
 async fn gone(socket: Socket, seat: Option<Extension<Seat>>, State(chat): State<Chat>) {
-    let Some(Extension(Seat { room, person })) = seat else { return };
+    let Some(Extension(seat)) = seat else { return };
     let rooms = chat.lock();
-    socket.to(tag(&room)).emit("left", person);
+    socket.to(seat.tag()).emit("left", seat);
     socket.namespace().emit("rooms", rooms.list(&socket));
 }
 

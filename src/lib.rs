@@ -15,9 +15,9 @@ pub use extract::{
 };
 pub use handler::{Arguments, Handler, Moment, WithState};
 pub use hub::{
-    Accepted, Ack, AckError, AckSender, AckStream, Broadcast, Builder, ConfigError, Conn, ConnectRequest, Connected,
-    Context, Cookie, Disconnect, DisconnectReason, EmitError, Extensions, IntoReply, Overflow, PacketRequest,
-    PublicError, Reply, SameSite, Sent, Socket, SocketEmit, SocketIo, Transport, WireError,
+    Accepted, Ack, AckError, AckSender, AckStream, Broadcast, Builder, ConfigError, Conn, ConnectRequest,
+    Connected, Context, Cookie, Disconnect, DisconnectReason, EmitError, Extensions, IntoReply, Overflow,
+    PacketRequest, PublicError, Reply, SameSite, Sent, Socket, SocketEmit, SocketIo, Transport, WireError,
 };
 pub use layer::SocketIoLayer;
 pub use namespace::{HandlerId, Namespace, Pattern};

@@ -76,8 +76,8 @@ for (const [what, frames] of Object.entries(violations)) {
     const { id } = await wire.join();
     wire.send(...frames);
     await wire.closed;
-    const [told] = await leaving.next();
-    assert.equal(told.id, id);
+    let told;
+    while (told?.id !== id) [told] = await leaving.next(); // peers of earlier tests may be going, too
     assert.ok(["forced close", "transport error", "parse error"].includes(told.reason), told.reason);
     same(await other.call("ack", "alive"), ["alive"]);
   });

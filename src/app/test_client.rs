@@ -132,7 +132,8 @@ impl TestClient {
         let acks = Arc::<Mutex<Acks>>::default();
         tokio::spawn(write(writing, outgoing, ponging, namespace.to_owned(), parser.clone()));
         tokio::spawn(read(reading, incoming, pongs, acks.clone(), parser));
-        let auth = self.auth.take().map(|auth| Encoded { json: auth.to_string().into(), ..Encoded::default() });
+        let auth =
+            self.auth.take().map(|auth| Encoded { json: auth.to_string().into(), ..Encoded::default() });
         out.send((Kind::Connect, None, auth)).map_err(|_| TestError::Closed)?;
         let id = match within(self.timeout, events.recv()).await? {
             Incoming::Accepted(id) => id,
@@ -377,9 +378,9 @@ fn receive(packet: &Packet<'_>, events: &mpsc::UnboundedSender<Incoming>, acks: 
             Err(_) => return false,
         },
         Kind::Ack => {
-            let pending = packet.id.and_then(|id| {
-                acks.lock().unwrap_or_else(PoisonError::into_inner).pending.remove(&id)
-            });
+            let pending = packet
+                .id
+                .and_then(|id| acks.lock().unwrap_or_else(PoisonError::into_inner).pending.remove(&id));
             if let (Some(pending), Ok(answer)) = (pending, Arguments::ack(packet)) {
                 let _ = pending.send(answer);
             }

@@ -1,7 +1,7 @@
 use axum::extract::{FromRef, Path as AxumPath, State as AxumState};
 use serde::de::DeserializeOwned;
 
-use super::extension::missing;
+use super::extension::{find, missing};
 use super::{FromContext, OptionalFromContext, Path};
 use crate::hub::{Context, WireError};
 
@@ -17,7 +17,7 @@ impl<C: Context, S: Sync, T: Clone + Send + Sync + 'static> FromContext<C, S> fo
     type Rejection = WireError;
 
     async fn from_context(cx: &mut C, _: &S) -> Result<Self, WireError> {
-        cx.socket().extensions().get().map(Self).ok_or_else(missing::<T>)
+        find(cx).map(Self).ok_or_else(missing::<T>)
     }
 }
 
@@ -25,7 +25,7 @@ impl<C: Context, S: Sync, T: Clone + Send + Sync + 'static> OptionalFromContext<
     type Rejection = WireError;
 
     async fn from_context(cx: &mut C, _: &S) -> Result<Option<Self>, WireError> {
-        Ok(cx.socket().extensions().get().map(Self))
+        Ok(find(cx).map(Self))
     }
 }
 

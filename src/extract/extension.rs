@@ -1,7 +1,8 @@
 use super::{FromContext, OptionalFromContext};
 use crate::hub::{Context, WireError};
 
-/// Data of the socket, put there with [`Extensions::insert`](crate::Extensions::insert).
+/// Data of the socket, put there with [`Extensions::insert`](crate::Extensions::insert), or what an outer HTTP layer
+/// left in the request: a handler of `on_connect` that asks for it makes it the socket's.
 ///
 /// Its absence is an error of the server: the client reads "internal error" and the log names the type.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,7 +12,7 @@ impl<C: Context, S: Sync, T: Clone + Send + Sync + 'static> FromContext<C, S> fo
     type Rejection = WireError;
 
     async fn from_context(cx: &mut C, _: &S) -> Result<Self, WireError> {
-        cx.socket().extensions().get().map(Self).ok_or_else(missing::<T>)
+        find(cx).map(Self).ok_or_else(missing::<T>)
     }
 }
 
@@ -19,8 +20,18 @@ impl<C: Context, S: Sync, T: Clone + Send + Sync + 'static> OptionalFromContext<
     type Rejection = WireError;
 
     async fn from_context(cx: &mut C, _: &S) -> Result<Option<Self>, WireError> {
-        Ok(cx.socket().extensions().get().map(Self))
+        Ok(find(cx).map(Self))
     }
+}
+
+/// In `on_connect` what an outer HTTP layer left in the request is the socket's from then on.
+pub(super) fn find<C: Context, T: Clone + Send + Sync + 'static>(cx: &C) -> Option<T> {
+    let extensions = cx.socket().extensions();
+    extensions.get().or_else(|| {
+        let value: T = cx.request_extensions()?.get::<T>()?.clone();
+        extensions.insert(value.clone());
+        Some(value)
+    })
 }
 
 pub(super) fn missing<T>() -> WireError {

@@ -1,5 +1,7 @@
 use super::FromContext;
-use crate::hub::{AckSender, Context, Disconnect, DisconnectReason, PacketRequest, Socket, SocketIo, WireError};
+use crate::hub::{
+    AckSender, Context, Disconnect, DisconnectReason, PacketRequest, Socket, SocketIo, WireError,
+};
 
 impl<C: Context, S: Sync> FromContext<C, S> for Socket {
     type Rejection = WireError;

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use tower_socketio_adapter::{Action, AdapterError, IntoRooms, Member, RemoteSocket, Room, Target};
 use tower_socketio_proto::socketio::write_event;
 
-use super::socket::{from_member, with_scratch};
+use super::member::from_member;
+use super::socket::with_scratch;
 use super::{AckStream, EmitError, Sent, Socket, SocketIo, Space};
 
 /// Many sockets: those of a namespace, or of some of its rooms.
@@ -111,7 +112,8 @@ impl Broadcast {
         let within = self.timeout.unwrap_or(self.io.hub().config.ack_timeout);
         AckStream::new(within, &self.spaces, |space, id, answers| {
             with_scratch(|json| {
-                let attachments = write_event(json, event, &data).map_err(|error| self.cannot(event, error))?;
+                let attachments =
+                    write_event(json, event, &data).map_err(|error| self.cannot(event, error))?;
                 let packet = space.outgoing(json, attachments, Some(id));
                 Ok(space.adapter().broadcast_with_ack(&packet, &self.target, answers))
             })

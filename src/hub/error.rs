@@ -57,13 +57,13 @@ impl WireError {
         Self(Box::new(Inner { message: message.into(), code: None, data: None, source: None }))
     }
 
-    /// Adds a short, stable name for programs.
+    /// Adds a short, stable name for programs; read with [`PublicError::code`].
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.0.code = Some(code.into());
         self
     }
 
-    /// Adds any data for the client; a value that cannot be serialised counts as none.
+    /// Adds any data for the client; read with [`PublicError::data`]. What cannot be serialised counts as none.
     pub fn data(mut self, data: impl Serialize) -> Self {
         self.0.data = serde_json::to_value(data).ok();
         self

@@ -39,7 +39,8 @@ pub(crate) fn new_id() -> Arc<str> {
 
 /// Whether a session id of the user's own making can stand in a query string and a cookie.
 pub(crate) fn is_id(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 #[cfg(test)]

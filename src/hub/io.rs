@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 use tower_socketio_adapter::{IntoRooms, Room};
 use tower_socketio_proto::engineio::Reason;
 
+use super::member::from_member;
 use super::registry::Registry;
-use super::socket::from_member;
 use super::{AckStream, Broadcast, Builder, Config, ConfigError, Link, Mount, Sent, Socket};
 
 /// A Socket.IO server: the handle by which the rest of a program emits, and the way to its layer.
@@ -245,7 +245,10 @@ impl Links {
 
 impl fmt::Debug for SocketIo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketIo").field("config", &self.0.config).field("namespaces", &self.0.registry).finish()
+        f.debug_struct("SocketIo")
+            .field("config", &self.0.config)
+            .field("namespaces", &self.0.registry)
+            .finish()
     }
 }
 

@@ -17,6 +17,11 @@ pub trait Context: Send + sealed::Sealed + 'static {
     fn is_ack_taken(&self) -> bool {
         false
     }
+
+    #[doc(hidden)]
+    fn request_extensions(&self) -> Option<&http::Extensions> {
+        None
+    }
 }
 
 mod sealed {
@@ -169,6 +174,16 @@ impl fmt::Display for DisconnectReason {
 #[non_exhaustive]
 pub struct Accepted {}
 
+impl Context for ConnectRequest {
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn request_extensions(&self) -> Option<&http::Extensions> {
+        self.parts().map(|parts| &parts.extensions)
+    }
+}
+
 impl Context for PacketRequest {
     fn socket(&self) -> &Socket {
         &self.socket
@@ -188,4 +203,4 @@ macro_rules! context {
         }
     )* };
 }
-context!(ConnectRequest Connected Disconnect);
+context!(Connected Disconnect);

@@ -50,7 +50,9 @@ impl Registry {
         let (pattern, doors) = (mount.pattern?, mount.doors?);
         let name = pattern.as_str();
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if inner.declared.contains_key(name) || inner.parents.iter().any(|parent| parent.pattern.as_str() == name) {
+        if inner.declared.contains_key(name)
+            || inner.parents.iter().any(|parent| parent.pattern.as_str() == name)
+        {
             return Err(ConfigError::DuplicateNamespace(name.to_owned()));
         }
         if pattern.is_exact() {
@@ -92,7 +94,8 @@ impl Registry {
     pub(crate) fn empty_root(hub: &Arc<Hub>) -> Lease {
         let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
         let doors: Arc<dyn Doors> = Arc::new(NoDoors);
-        let root = inner.empty_root.get_or_insert_with(|| Arc::new(space(&hub.config, "/", &doors, Vec::new())));
+        let root =
+            inner.empty_root.get_or_insert_with(|| Arc::new(space(&hub.config, "/", &doors, Vec::new())));
         Lease { hub: hub.clone(), parent: None, space: root.clone() }
     }
 

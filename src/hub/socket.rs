@@ -1,8 +1,6 @@
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -10,16 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
-use tower_socketio_adapter::{Answers, Flags, Handle, IntoRooms, Member, Outgoing, RemoteSocket, Room};
-use tower_socketio_proto::engineio::Reason;
+use tower_socketio_adapter::{Flags, Handle, IntoRooms, Room};
 use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
 
 use super::operators::SocketEmit;
 use super::{
-    AckError, Broadcast, Conn, Departure, DisconnectReason, EmitError, Endpoint, Extensions, Link, Outbound,
-    PacketRequest, Sent, SocketIo, Space, WireError,
+    AckError, Broadcast, Conn, EmitError, Endpoint, Extensions, Link, Outbound, PacketRequest, Sent,
+    SocketIo, Space, WireError,
 };
 
 /// A client in a namespace.
@@ -27,38 +23,38 @@ use super::{
 /// Clones are handles to the same socket. One that is kept after the client left leaks nothing but itself: emits are
 /// [`EmitError::Closed`] and rooms are gone.
 #[derive(Clone)]
-pub struct Socket(Arc<Inner>);
+pub struct Socket(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    me: Weak<Inner>,
-    id: Arc<str>,
-    io: SocketIo,
-    link: Arc<dyn Link>,
-    space: Arc<Space>,
-    phase: AtomicU8,
-    handle: OnceLock<Handle>,
-    state: Mutex<State>,
-    extensions: Extensions,
-    listeners: OnceLock<Box<Listeners>>,
+    pub(super) me: Weak<Inner>,
+    pub(super) id: Arc<str>,
+    pub(super) io: SocketIo,
+    pub(super) link: Arc<dyn Link>,
+    pub(super) space: Arc<Space>,
+    pub(super) phase: AtomicU8,
+    pub(super) handle: OnceLock<Handle>,
+    pub(super) state: Mutex<State>,
+    pub(super) extensions: Extensions,
+    pub(super) listeners: OnceLock<Box<Listeners>>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Before acceptance the rooms that were joined, after the end those that were left.
-    rooms: Vec<Room>,
+    pub(super) rooms: Vec<Room>,
     /// What was emitted before acceptance: whole packets.
-    held: Vec<Held>,
-    acks: HashMap<u64, oneshot::Sender<Arguments>>,
-    closed: Option<Arc<Notify>>,
-    user: Option<Room>,
-    accepted: bool,
+    pub(super) held: Vec<Held>,
+    pub(super) acks: HashMap<u64, oneshot::Sender<Arguments>>,
+    pub(super) closed: Option<Arc<Notify>>,
+    pub(super) user: Option<Room>,
+    pub(super) accepted: bool,
 }
 
-struct Held {
-    id: Option<u64>,
-    json: Vec<u8>,
-    attachments: Vec<Bytes>,
-    flags: Flags,
+pub(super) struct Held {
+    pub(super) id: Option<u64>,
+    pub(super) json: Vec<u8>,
+    pub(super) attachments: Vec<Bytes>,
+    pub(super) flags: Flags,
 }
 
 /// Listeners of one socket alone, by event.
@@ -72,11 +68,11 @@ pub(crate) struct Listener {
 }
 
 /// The connect hooks run; emits and rooms wait.
-const PENDING: u8 = 0;
+pub(super) const PENDING: u8 = 0;
 /// The CONNECT reply is queued; rooms wait until the adapter knows the socket.
-const ACCEPTED: u8 = 1;
-const ACTIVE: u8 = 2;
-const CLOSED: u8 = 3;
+pub(super) const ACCEPTED: u8 = 1;
+pub(super) const ACTIVE: u8 = 2;
+pub(super) const CLOSED: u8 = 3;
 
 thread_local! {
     // Taken and put back, so that a `Serialize` that emits gets a buffer of its own.
@@ -269,7 +265,9 @@ impl Socket {
     ) -> Result<(), EmitError> {
         with_scratch(|json| {
             let attachments = write_event(json, event, data).map_err(|error| {
-                self.report(WireError::from(std::io::Error::other(format!("cannot emit `{event}`: {error}"))));
+                self.report(WireError::from(std::io::Error::other(format!(
+                    "cannot emit `{event}`: {error}"
+                ))));
                 EmitError::from(error)
             })?;
             if self.0.phase.load(Ordering::Acquire) == PENDING {
@@ -285,7 +283,7 @@ impl Socket {
         })
     }
 
-    fn outbound<'a>(
+    pub(super) fn outbound<'a>(
         &'a self,
         kind: Kind,
         id: Option<u64>,
@@ -295,231 +293,7 @@ impl Socket {
         Outbound { kind, namespace: self.0.space.name(), id, json, attachments }
     }
 
-    // ---- rooms
-
-    /// Joins rooms, at once; before acceptance they count from it.
-    pub fn join(&self, rooms: impl IntoRooms) {
-        let mut list = Vec::new();
-        rooms.into_rooms(&mut list);
-        self.with_rooms(
-            |held| held.extend(list.iter().cloned()),
-            |handle| self.0.space.adapter().join(handle, &list),
-        );
-    }
-
-    /// Leaves rooms, at once.
-    pub fn leave(&self, rooms: impl IntoRooms) {
-        let mut list = Vec::new();
-        rooms.into_rooms(&mut list);
-        self.with_rooms(
-            |held| held.retain(|room| !list.contains(room)),
-            |handle| self.0.space.adapter().leave(handle, &list),
-        );
-    }
-
-    /// Leaves all rooms but its own.
-    pub fn leave_all(&self) {
-        self.with_rooms(Vec::clear, |handle| self.0.space.adapter().leave_all(handle));
-    }
-
-    /// The rooms it is in, its own first; in `on_disconnecting` those that it was in.
-    pub fn rooms(&self) -> Vec<Room> {
-        let state = self.state();
-        match (self.0.phase.load(Ordering::Acquire), self.0.handle.get()) {
-            (ACTIVE, Some(handle)) => {
-                drop(state);
-                self.0.space.adapter().rooms(*handle)
-            }
-            (CLOSED, _) => state.rooms.clone(),
-            _ => {
-                let mut rooms = vec![Room::new(self.0.id.clone())];
-                for room in &state.rooms {
-                    if !rooms.contains(room) {
-                        rooms.push(room.clone());
-                    }
-                }
-                rooms
-            }
-        }
-    }
-
-    fn with_rooms(&self, held: impl FnOnce(&mut Vec<Room>), live: impl FnOnce(Handle)) {
-        let mut state = self.state();
-        match (self.0.phase.load(Ordering::Acquire), self.0.handle.get()) {
-            (ACTIVE, Some(handle)) => {
-                drop(state);
-                live(*handle);
-            }
-            (CLOSED, _) => {}
-            _ => held(&mut state.rooms),
-        }
-    }
-
-    /// Says whose socket this is: it joins the user's room, which no client can name, and leaves a former user's.
-    pub fn set_user(&self, user: impl Into<String>) {
-        let room = Room::user(user.into());
-        let before = self.state().user.replace(room.clone());
-        if let Some(before) = before {
-            self.leave(before);
-        }
-        self.join(room);
-    }
-
-    /// Whose socket this is, if anybody said.
-    pub fn user(&self) -> Option<String> {
-        self.state().user.as_ref().map(|room| room.name().to_owned())
-    }
-
-    // ---- the end
-
-    /// Leaves the namespace: the client is told, and the connection's other namespaces go on.
-    pub fn disconnect(&self) {
-        self.leave_namespace(DisconnectReason::ServerNamespaceDisconnect);
-    }
-
-    /// Leaves the namespace and ends the connection, with every other namespace on it.
-    pub fn disconnect_transport(&self) {
-        self.0.link.close(Reason::ForcedServerClose);
-    }
-
-    /// Resolves when the socket has left its namespace.
-    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
-        let notify = self.state().closed.get_or_insert_default().clone();
-        let socket = self.clone();
-        async move {
-            let mut notified = std::pin::pin!(notify.notified());
-            // Enabled before the look at the phase, or an end in between would be missed.
-            notified.as_mut().enable();
-            if socket.0.phase.load(Ordering::Acquire) != CLOSED {
-                notified.await;
-            }
-        }
-    }
-
-    /// Spawns a task that is dropped when the socket leaves its namespace.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> tokio::task::JoinHandle<()> {
-        let closed = self.closed();
-        tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                () = closed => {}
-                () = task => {}
-            }
-        })
-    }
-
-    /// Ends the socket, once; whoever ends it has the hooks run, by the connection's task where there is one.
-    fn leave_namespace(&self, reason: DisconnectReason) {
-        if !self.end() {
-            return;
-        }
-        if self.was_accepted() {
-            self.tell_disconnect();
-        }
-        if let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason }) {
-            self.0.io.hub().spawn(departure.socket.hooks(departure.reason));
-        }
-    }
-
-    /// Queues the DISCONNECT packet.
-    pub(crate) fn tell_disconnect(&self) {
-        let _ = self.0.link.send(&self.outbound(Kind::Disconnect, None, None, &[]), Flags::default());
-    }
-
-    /// Marks the socket as closed and takes it out of its rooms; `false` if it was closed already.
-    pub(crate) fn end(&self) -> bool {
-        let (acks, notify) = {
-            let mut state = self.state();
-            let phase = self.0.phase.swap(CLOSED, Ordering::AcqRel);
-            if phase == CLOSED {
-                return false;
-            }
-            state.held = Vec::new();
-            if phase != PENDING {
-                state.rooms.clear();
-            }
-            (std::mem::take(&mut state.acks), state.closed.take())
-        };
-        drop(acks);
-        if let Some(handle) = self.0.handle.get() {
-            let adapter = self.0.space.adapter();
-            let rooms = adapter.rooms(*handle);
-            adapter.remove(*handle);
-            self.state().rooms = rooms;
-        }
-        self.0.space.asks().lost(self.id());
-        if let Some(notify) = notify {
-            notify.notify_waiters();
-        }
-        true
-    }
-
-    /// What runs after [`end`](Self::end): the disconnect hooks, once.
-    pub(crate) async fn hooks(self, reason: DisconnectReason) {
-        tracing::debug!(target: "socketio::socket", socket = self.id(), %reason, "left");
-        if !self.was_accepted() {
-            return;
-        }
-        let moment = super::Disconnect { socket: self.clone(), reason };
-        if let Some(hooks) = self.0.space.doors().disconnect(moment)
-            && let Err(panic) =
-                futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(hooks)).await
-        {
-            self.report(panicked(&*panic));
-        }
-    }
-
-    /// Between `on_disconnecting` and `on_disconnect` the rooms vanish.
-    pub(crate) fn forget_rooms(&self) {
-        self.state().rooms = Vec::new();
-    }
-
-    /// Whether the client was ever told that it is in the namespace.
-    pub(crate) fn was_accepted(&self) -> bool {
-        self.state().accepted
-    }
-
     // ---- what the connection and the rooms above need
-
-    /// Queues the CONNECT reply, then what the hooks emitted, and enters the rooms.
-    pub(crate) fn accept(&self) -> bool {
-        let json = self.0.link.protocol().is_v5().then(|| json!({ "sid": self.id() }).to_string());
-        {
-            let mut state = self.state();
-            if self.0.phase.load(Ordering::Acquire) != PENDING {
-                return false;
-            }
-            let json = json.as_deref().map(str::as_bytes);
-            if self.0.link.send(&self.outbound(Kind::Connect, None, json, &[]), Flags::default()).is_err() {
-                return false;
-            }
-            for Held { id, json, attachments, flags } in state.held.drain(..) {
-                let packet = self.outbound(Kind::Event, id, Some(&json), &attachments);
-                let _ = self.0.link.send(&packet, flags);
-            }
-            state.held = Vec::new();
-            state.accepted = true;
-            self.0.phase.store(ACCEPTED, Ordering::Release);
-        }
-        let adapter = self.0.space.adapter();
-        let member: Arc<dyn Member> = self.0.clone();
-        let handle = *self.0.handle.get_or_init(|| adapter.add(member));
-        loop {
-            let mut state = self.state();
-            if self.0.phase.load(Ordering::Acquire) == CLOSED {
-                drop(state);
-                adapter.remove(handle);
-                return true;
-            }
-            let rooms = std::mem::take(&mut state.rooms);
-            if rooms.is_empty() {
-                self.0.phase.store(ACTIVE, Ordering::Release);
-                return true;
-            }
-            drop(state);
-            adapter.join(handle, &rooms);
-        }
-    }
 
     /// An ACK packet came.
     pub(crate) fn answered(&self, id: u64, arguments: Arguments) {
@@ -571,78 +345,9 @@ impl Socket {
         });
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What a caught panic says.
-pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> WireError {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "of an unknown kind".to_owned());
-    WireError::from(std::io::Error::other(format!("a handler panicked: {text}")))
-}
-
-impl Inner {
-    /// A packet was dropped because the connection's budget is spent: that is told, a closed connection is not.
-    fn lost(&self, error: &EmitError) {
-        if let (EmitError::Full, Some(socket)) = (error, self.me.upgrade()) {
-            Socket(socket).report(WireError::from(EmitError::Full));
-        }
-    }
-}
-
-impl Member for Inner {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn deliver(&self, packet: &Outgoing, flags: Flags) -> bool {
-        if !matches!(self.phase.load(Ordering::Acquire), ACCEPTED | ACTIVE) {
-            return false;
-        }
-        if self.link.protocol().base64 {
-            let (json, attachments) = (Some(&packet.args()[..]), packet.attachments());
-            let namespace = self.space.name();
-            let packet = Outbound { kind: Kind::Event, namespace, id: packet.ack(), json, attachments };
-            return self.link.send(&packet, flags).inspect_err(|error| self.lost(error)).is_ok();
-        }
-        self.link.send_shared(packet, flags).inspect_err(|error| self.lost(error)).is_ok()
-    }
-
-    fn ask(&self, packet: &Outgoing, flags: Flags, answers: &Arc<dyn Answers>) -> bool {
-        if let Some(id) = packet.ack() {
-            self.space.asks().asked(id, &self.id, answers);
-        }
-        self.deliver(packet, flags)
-    }
-
-    fn disconnect(&self, close: bool) {
-        if let Some(socket) = self.me.upgrade().map(Socket) {
-            if close { socket.disconnect_transport() } else { socket.disconnect() }
-        }
-    }
-
-    fn describe(&self, rooms: Vec<Room>) -> RemoteSocket {
-        let handshake = self.link.handshake();
-        let data = self.extensions.get::<Value>().unwrap_or_else(|| json!({}));
-        let handshake = json!({
-            "address": handshake.address.map(|address| address.ip().to_string()),
-            "query": &*handshake.query,
-            "secure": handshake.secure,
-            "url": format!("{}?{}", handshake.path, handshake.query),
-        });
-        RemoteSocket::new(&*self.id, rooms, handshake.to_string().into(), data.to_string().into())
-    }
-}
-
-/// The socket that an adapter knows as a member; `None` for members that an adapter of the user's own made.
-pub(super) fn from_member(member: Arc<dyn Member>) -> Option<Socket> {
-    let any: Arc<dyn Any + Send + Sync> = member;
-    any.downcast().ok().map(Socket)
 }
 
 impl PartialEq for Socket {

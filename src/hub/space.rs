@@ -1,13 +1,13 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tower_socketio_adapter::{Adapter, Encode, Outgoing};
 use tower_socketio_proto::socketio::Parser;
 
-use super::ack::Asks;
 use super::Doors;
+use super::ack::Asks;
 use super::wire::SharedEncoder;
 
 /// A namespace that sockets are in: a concrete name, its rooms and its doors.

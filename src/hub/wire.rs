@@ -71,11 +71,7 @@ pub(crate) fn frames(packet: &Outbound<'_>, protocol: &Protocol) -> Frames {
 type Write<'a> = &'a dyn Fn(&mut Vec<u8>);
 
 /// Gives each engine message of a packet: whether it is binary, its length, and a function that writes it.
-fn messages(
-    packet: &Outbound<'_>,
-    protocol: &Protocol,
-    mut each: impl FnMut(bool, usize, Write<'_>),
-) {
+fn messages(packet: &Outbound<'_>, protocol: &Protocol, mut each: impl FnMut(bool, usize, Write<'_>)) {
     if !protocol.parser.is_json() {
         let json = packet.json.map(|json| std::str::from_utf8(json).expect("JSON is UTF-8"));
         let Outbound { kind, namespace, id, attachments, .. } = *packet;

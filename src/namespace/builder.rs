@@ -70,11 +70,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     /// Handles an event. A second handler for it is called after the first; the first answer is the acknowledgement.
     ///
     /// An event's name that Socket.IO reserves is a [`ConfigError::ReservedEvent`] when the namespace is declared.
-    pub fn on<T>(
-        mut self,
-        event: &str,
-        handler: impl Handler<T, Output: IntoReply, Future: Send>,
-    ) -> Self
+    pub fn on<T>(mut self, event: &str, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
     where
         T: Arguments<PacketRequest, S> + Send + 'static,
     {
@@ -142,10 +138,10 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     /// Hears of every error that a client was told, or would have been had it asked for an answer.
     pub fn on_error<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(WireError) -> R + Send + Sync + 'static,
+        F: FnOnce(WireError) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        self.error = Some(Arc::new(move |_: Socket, error| Box::pin(handler(error))));
+        self.error = Some(Arc::new(move |_: Socket, error| Box::pin(handler.clone()(error))));
         self
     }
 

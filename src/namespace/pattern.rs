@@ -40,10 +40,10 @@ impl Pattern {
     /// asked for each client, also when the namespace exists.
     pub fn predicate<F, R>(label: &str, accepts: F) -> Self
     where
-        F: Fn(String, Value) -> R + Send + Sync + 'static,
+        F: FnOnce(String, Value) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = bool> + Send + 'static,
     {
-        let predicate: Arc<Predicate> = Arc::new(move |name, auth| Box::pin(accepts(name, auth)));
+        let predicate: Arc<Predicate> = Arc::new(move |name, auth| Box::pin(accepts.clone()(name, auth)));
         Self { text: normal(label), kind: Kind::Predicate(predicate) }
     }
 

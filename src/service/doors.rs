@@ -1,10 +1,13 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use futures_util::FutureExt;
 
 use super::connect::ConnectService;
 use super::packet::PacketService;
 use crate::hub::{
-    Accepted, BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, Doors, Endpoint, PacketRequest, Reply, Socket,
-    WireError,
+    Accepted, BoxFuture, ConfigError, ConnectRequest, Connected, Context, Disconnect, Doors, Endpoint,
+    PacketRequest, Reply, ReplyKind, Socket, WireError, panicked,
 };
 use crate::namespace::Table;
 use tower::Service;
@@ -32,18 +35,18 @@ impl Doors for TableDoors {
             return None;
         }
         Some(Box::pin(async move {
-            let before = run(disconnecting, moment.clone()).await;
-            report(&moment.socket, before);
+            each(disconnecting, &moment).await;
             moment.socket.forget_rooms();
-            let after = run(disconnect, moment.clone()).await;
-            report(&moment.socket, after);
+            each(disconnect, &moment).await;
             Reply::empty()
         }))
     }
 
     fn error(&self, socket: &Socket, error: WireError) {
         match error.source() {
-            Some(_) => tracing::error!(target: "socketio::namespace", socket = socket.id(), %error, "a handler failed"),
+            Some(_) => {
+                tracing::error!(target: "socketio::namespace", socket = socket.id(), %error, "a handler failed")
+            }
             None => tracing::debug!(target: "socketio::namespace", socket = socket.id(), %error, "refused"),
         }
         if let Some(hook) = self.0.error() {
@@ -77,8 +80,16 @@ async fn run<C: Clone + 'static>(hooks: Vec<Arc<dyn Endpoint<C>>>, moment: C) ->
     Reply::empty()
 }
 
-fn report(socket: &Socket, reply: Reply) {
-    if let crate::hub::ReplyKind::Error(error) = reply.0 {
-        socket.report(error);
+/// Runs every hook, whatever became of those before it: cleaning up is nobody else's affair.
+async fn each<C: Context + Clone>(hooks: Vec<Arc<dyn Endpoint<C>>>, moment: &C) {
+    for hook in hooks {
+        let call = catch_unwind(AssertUnwindSafe(|| hook.call(moment.clone())));
+        let reply = match call {
+            Ok(future) => AssertUnwindSafe(future).catch_unwind().await,
+            Err(panic) => Err(panic),
+        };
+        if let ReplyKind::Error(error) = reply.unwrap_or_else(|panic| Reply::error(panicked(&*panic))).0 {
+            moment.socket().report(error);
+        }
     }
 }

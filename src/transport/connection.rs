@@ -12,8 +12,8 @@ use super::io::Io;
 use super::probe::Probe;
 use super::queue::{OutQueue, Room};
 use crate::hub::{
-    Departure, EmitError, Handshake, Hub, Link, LinkFacts, Outbound, Overflow, Protocol, Transport, form_of, frames,
-    write_frames,
+    Departure, EmitError, Handshake, Hub, Link, LinkFacts, Outbound, Overflow, Protocol, Transport, form_of,
+    frames, write_frames,
 };
 
 /// What a connection's task, its HTTP requests and its sockets share.

@@ -8,16 +8,13 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::request::Parts;
-use tower_socketio_adapter::Flags;
 use tower_socketio_proto::engineio::Version;
 use tower_socketio_proto::socketio::{Any, Arguments, DecodeError, Kind, Packet};
 
 use super::connection::Connection;
+use super::entering::auth_of_query;
 use super::running::{Done, Running, Work, call};
-use crate::hub::{
-    AckSlot, ConnectRequest, Connected, Departure, DisconnectReason, Lease, Link, Outbound, PacketRequest,
-    Registry, Reply, Resolved, Socket, SocketIo, WireError, new_id,
-};
+use crate::hub::{AckSlot, Departure, DisconnectReason, Lease, PacketRequest, Reply, Socket, SocketIo};
 
 /// What an event costs while it waits, beyond its bytes.
 const OVERHEAD: usize = 128;
@@ -26,36 +23,36 @@ const REMEMBERED: usize = 16;
 
 /// The namespaces of one connection, and the work in flight for them.
 pub(super) struct Dispatch {
-    connection: Arc<Connection>,
-    io: SocketIo,
-    entries: Vec<Entry>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) io: SocketIo,
+    pub(super) entries: Vec<Entry>,
     /// Made at the first work that does not end at once.
-    running: Option<Box<FuturesUnordered<Running>>>,
-    next_key: u32,
-    parked: usize,
-    parked_bytes: usize,
+    pub(super) running: Option<Box<FuturesUnordered<Running>>>,
+    pub(super) next_key: u32,
+    pub(super) parked: usize,
+    pub(super) parked_bytes: usize,
     /// The request that opened the connection, until the first namespace has decided.
-    parts: Option<Arc<Parts>>,
-    entered: bool,
-    left: VecDeque<Box<str>>,
+    pub(super) parts: Option<Arc<Parts>>,
+    pub(super) entered: bool,
+    pub(super) left: VecDeque<Box<str>>,
 }
 
-struct Entry {
-    key: u32,
-    name: Box<str>,
-    state: State,
-    in_flight: usize,
+pub(super) struct Entry {
+    pub(super) key: u32,
+    pub(super) name: Box<str>,
+    pub(super) state: State,
+    pub(super) in_flight: usize,
     /// Events that cannot start yet, in order.
-    parked: VecDeque<Parked>,
+    pub(super) parked: VecDeque<Parked>,
 }
 
-enum State {
+pub(super) enum State {
     Resolving { auth: Option<Arguments> },
     Entering(Lease, Socket),
     Entered(Lease, Socket),
 }
 
-enum Parked {
+pub(super) enum Parked {
     Event(Arguments, Option<u64>),
     Leave,
 }
@@ -115,7 +112,9 @@ impl Dispatch {
                 self.event(cx, packet.namespace, arguments, packet.id)
             }
             Kind::Ack => {
-                let (Some(id), arguments) = (packet.id, Arguments::ack(packet)?) else { return Err(Violation) };
+                let (Some(id), arguments) = (packet.id, Arguments::ack(packet)?) else {
+                    return Err(Violation);
+                };
                 match self.find(packet.namespace).map(|at| &self.entries[at].state) {
                     Some(State::Entered(_, socket)) => socket.answered(id, arguments),
                     Some(_) => {}
@@ -133,152 +132,6 @@ impl Dispatch {
             Kind::Disconnect => self.leave(cx, packet.namespace),
             Kind::ConnectError => Err(Violation),
         }
-    }
-
-    // ---- entering
-
-    /// A client asks to enter a namespace; those of EIO3 enter `/` without asking.
-    pub(super) fn connect(
-        &mut self,
-        cx: &mut Context<'_>,
-        name: &str,
-        auth: Option<Arguments>,
-    ) -> Result<(), Violation> {
-        if self.find(name).is_some() {
-            // Also while the first is being decided: two sockets of one client in one namespace would both get
-            // broadcasts, and only one of them the events.
-            return Err(Violation);
-        }
-        self.left.retain(|left| **left != *name);
-        let config = &self.connection.hub.config;
-        if self.entries.len() >= config.max_namespaces {
-            self.refuse(name, &WireError::new("too many namespaces").code("too_many_namespaces"));
-            return Ok(());
-        }
-        self.next_key = self.next_key.wrapping_add(1);
-        let (key, name) = (self.next_key, Box::<str>::from(name));
-        let resolved = match Registry::resolve(&self.connection.hub, &name, auth.as_ref()) {
-            Resolved::Unknown if self.is_v3() && *name == *"/" => {
-                Resolved::Found(Registry::empty_root(&self.connection.hub))
-            }
-            resolved => resolved,
-        };
-        let entry = |state| Entry { key, name: name.clone(), state, in_flight: 0, parked: VecDeque::new() };
-        match resolved {
-            Resolved::Unknown => self.unknown(&name),
-            Resolved::Found(lease) => {
-                let socket = self.socket(&lease);
-                self.push(entry(State::Entering(lease, socket.clone())));
-                self.enter(cx, key, socket, auth);
-            }
-            Resolved::Later(future) => {
-                self.push(entry(State::Resolving { auth }));
-                self.start(cx, Running::new(key, Work::Resolve(future)));
-            }
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, entry: Entry) {
-        self.entries.reserve_exact(1);
-        self.entries.push(entry);
-    }
-
-    fn socket(&self, lease: &Lease) -> Socket {
-        let name = lease.space().name();
-        // EIO3 clients compute their sockets' ids from the session's.
-        let id = match (self.is_v3(), name) {
-            (false, _) => new_id(),
-            (true, "/") => self.connection.sid.clone(),
-            (true, name) => format!("{name}#{}", self.connection.sid).into(),
-        };
-        Socket::new(id, self.io.clone(), self.connection.clone(), lease.space().clone())
-    }
-
-    fn enter(&mut self, cx: &mut Context<'_>, key: u32, socket: Socket, auth: Option<Arguments>) {
-        let doors = socket.space().doors().clone();
-        let request = ConnectRequest { socket, auth, parts: self.parts.clone() };
-        match call(|| doors.connect(request)) {
-            Ok(future) => self.start(cx, Running::new(key, Work::Connect(future))),
-            Err(error) => self.decided(cx, key, Err(error)),
-        }
-    }
-
-    fn resolved(&mut self, cx: &mut Context<'_>, key: u32, lease: Option<Lease>) {
-        let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return };
-        let Some(lease) = lease else {
-            let entry = self.remove(at);
-            self.unknown(&entry.name);
-            return;
-        };
-        let socket = self.socket(&lease);
-        let entering = State::Entering(lease, socket.clone());
-        if let State::Resolving { auth } = std::mem::replace(&mut self.entries[at].state, entering) {
-            self.enter(cx, key, socket, auth);
-        }
-    }
-
-    fn decided(&mut self, cx: &mut Context<'_>, key: u32, result: Result<(), WireError>) {
-        let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return };
-        let State::Entering(_, socket) = &self.entries[at].state else { return };
-        let socket = socket.clone();
-        let result = match result {
-            Ok(()) if !socket.accept() => Err(WireError::new("the server ended the connection")),
-            result => result,
-        };
-        if let Err(error) = result {
-            tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), %error, "refused");
-            socket.end();
-            let entry = self.remove(at);
-            self.refuse(&entry.name, &error);
-            socket.report(error);
-            return;
-        }
-        tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), socket = socket.id(), "entered");
-        let entry = &mut self.entries[at];
-        if let State::Entering(lease, socket) =
-            std::mem::replace(&mut entry.state, State::Resolving { auth: None })
-        {
-            entry.state = State::Entered(lease, socket);
-        }
-        self.entered = true;
-        self.release_parts();
-        let doors = socket.space().doors().clone();
-        let moment = Connected { socket: socket.clone() };
-        match call(|| doors.connected(moment)) {
-            Ok(Some(future)) => self.start(cx, Running::new(key, Work::Hook { future, socket })),
-            Ok(None) => {}
-            Err(error) => socket.report(error),
-        }
-        self.advance(cx);
-    }
-
-    /// Lets go of the HTTP request, and with it of hyper's buffers, once nobody who was first can ask for it.
-    fn release_parts(&mut self) {
-        let entering = |entry: &Entry| !matches!(entry.state, State::Entered(..));
-        if !self.entries.iter().any(entering) {
-            self.parts = None;
-        }
-    }
-
-    fn unknown(&mut self, name: &str) {
-        self.refuse_with(name, r#"{"message":"Invalid namespace"}"#);
-    }
-
-    fn refuse(&mut self, name: &str, error: &WireError) {
-        let expose = self.connection.hub.config.expose_errors;
-        self.refuse_with(name, &error.to_connect_error(!self.is_v3(), expose));
-    }
-
-    fn refuse_with(&mut self, name: &str, json: &str) {
-        let packet = Outbound {
-            kind: Kind::ConnectError,
-            namespace: name,
-            id: None,
-            json: Some(json.as_bytes()),
-            attachments: &[],
-        };
-        let _ = self.connection.send(&packet, Flags::default());
     }
 
     // ---- events
@@ -322,8 +175,7 @@ impl Dispatch {
         let entry = &mut self.entries[at];
         let State::Entered(lease, socket) = &entry.state else { return };
         let ack = id.map(|id| Arc::new(AckSlot::new(socket.clone(), id)));
-        let request =
-            PacketRequest { socket: socket.clone(), arguments, ack: ack.clone(), ack_taken: false };
+        let request = PacketRequest { socket: socket.clone(), arguments, ack: ack.clone(), ack_taken: false };
         tracing::debug!(target: "socketio::socket", socket = socket.id(), event = request.event(), "event");
         let (doors, key, socket) = (lease.space().doors(), entry.key, socket.clone());
         let future = match call(|| doors.packet(request)) {
@@ -377,7 +229,7 @@ impl Dispatch {
     // ---- progress
 
     /// Polls new work at once; what is not ready goes on among the rest.
-    fn start(&mut self, cx: &mut Context<'_>, mut running: Running) {
+    pub(super) fn start(&mut self, cx: &mut Context<'_>, mut running: Running) {
         match Pin::new(&mut running).poll(cx) {
             Poll::Ready((key, done)) => self.done(cx, key, done),
             Poll::Pending => {
@@ -417,7 +269,7 @@ impl Dispatch {
     }
 
     /// Starts parked events for which there is a place.
-    fn advance(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) {
         let mut at = 0;
         while self.parked > 0 && at < self.entries.len() {
             let entry = &mut self.entries[at];
@@ -478,7 +330,7 @@ impl Dispatch {
         }
     }
 
-    fn remove(&mut self, at: usize) -> Entry {
+    pub(super) fn remove(&mut self, at: usize) -> Entry {
         let entry = self.entries.remove(at);
         self.forget(&entry);
         entry
@@ -494,7 +346,7 @@ impl Dispatch {
         }
     }
 
-    fn find(&self, name: &str) -> Option<usize> {
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.entries.iter().position(|entry| *entry.name == *name)
     }
 
@@ -503,31 +355,14 @@ impl Dispatch {
         if self.left.iter().any(|left| **left == *name) { Ok(()) } else { Err(Violation) }
     }
 
-    fn remember(&mut self, name: &str) {
+    pub(super) fn remember(&mut self, name: &str) {
         if self.left.len() == REMEMBERED {
             self.left.pop_front();
         }
         self.left.push_back(name.into());
     }
 
-    fn is_v3(&self) -> bool {
+    pub(super) fn is_v3(&self) -> bool {
         self.connection.protocol.version == Version::V3
     }
-}
-
-/// The `auth` of an EIO3 client is the query of its namespace; of a key that comes twice the last counts.
-fn auth_of_query(query: &str) -> Arguments {
-    let pairs = form_urlencoded::parse(query.as_bytes());
-    let object: serde_json::Map<String, serde_json::Value> =
-        pairs.map(|(key, value)| (key.into_owned(), value.into_owned().into())).collect();
-    let json = serde_json::Value::Object(object).to_string();
-    let packet = Packet {
-        kind: Kind::Connect,
-        namespace: "/",
-        query: None,
-        id: None,
-        data: tower_socketio_proto::socketio::Data::Json(&json),
-        attachments: Vec::new(),
-    };
-    Arguments::auth(&packet).ok().flatten().expect("a JSON object is a CONNECT's payload")
 }

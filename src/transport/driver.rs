@@ -9,15 +9,15 @@ use http::request::Parts;
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
-use tower_socketio_proto::engineio::{self, Input, Packet, Reason, Version, decode_payload};
-use tower_socketio_proto::socketio::{self, Decoder};
-use tower_socketio_proto::websocket::{CLOSE, write_header};
+use tower_socketio_proto::engineio::{Input, Reason, decode_payload};
+use tower_socketio_proto::socketio::Decoder;
 
 use super::connection::{Body, Connection, Notices};
-use super::dispatch::{Dispatch, Violation};
+use super::dispatch::Dispatch;
+use super::inbound::{End, Inbound};
 use super::io::Io;
 use super::probe::Probe;
-use super::websocket::{Failure, Message, Read, Reader, Receive};
+use super::websocket::{Read, Reader};
 use super::writer::Writer;
 use crate::hub::Overflow;
 
@@ -32,31 +32,31 @@ pin_project! {
     }
 }
 
-struct Task {
-    connection: Arc<Connection>,
-    dispatch: Dispatch,
-    decoder: Decoder,
-    wire: Wire,
-    probe: Option<Box<Probe>>,
+pub(super) struct Task {
+    pub(super) connection: Arc<Connection>,
+    pub(super) dispatch: Dispatch,
+    pub(super) decoder: Decoder,
+    pub(super) wire: Wire,
+    pub(super) probe: Option<Box<Probe>>,
     /// Something came since the last ping went out.
-    heard: bool,
-    paused: bool,
+    pub(super) heard: bool,
+    pub(super) paused: bool,
     /// The WebSocket's closing handshake is done, or cannot be.
-    closed: bool,
+    pub(super) closed: bool,
     /// When the peer must have taken something of what waits.
-    write_deadline: Option<Instant>,
+    pub(super) write_deadline: Option<Instant>,
     /// When the client must be in a namespace.
-    connect_deadline: Option<Instant>,
-    phase: Phase,
+    pub(super) connect_deadline: Option<Instant>,
+    pub(super) phase: Phase,
 }
 
 /// What carries the session's packets.
-enum Wire {
+pub(super) enum Wire {
     Polling,
     WebSocket { io: Io, reader: Reader, writer: Writer },
 }
 
-enum Phase {
+pub(super) enum Phase {
     Open,
     /// The server ends the connection, and gives handlers in flight this long to answer.
     Draining(Reason, Instant),
@@ -171,7 +171,8 @@ impl Task {
         let blocked = matches!(&self.wire, Wire::WebSocket { writer, .. } if !writer.is_empty());
         let unwritten = matches!(self.wire, Wire::WebSocket { .. }) && !blocked && !shared.queue.is_empty();
         let posted = shared.polling.as_ref().is_some_and(|polling| polling.body.is_some());
-        if unwritten || shared.notices.any() || (posted && !self.paused && matches!(self.phase, Phase::Open)) {
+        if unwritten || shared.notices.any() || (posted && !self.paused && matches!(self.phase, Phase::Open))
+        {
             return None;
         }
         let mut deadline = shared.session.timeout();
@@ -219,25 +220,6 @@ impl Task {
         }
     }
 
-    /// The transport has failed.
-    fn fail(&mut self) {
-        self.closed = true;
-        let connection = self.connection.clone();
-        let mut shared = connection.lock();
-        shared.queue.clear();
-        if matches!(self.phase, Phase::Lingering(_) | Phase::Ending(_)) {
-            drop(shared);
-            self.finish();
-        } else {
-            shared.feed(&connection, Input::TransportFailed);
-            drop(shared);
-            self.write_deadline = None;
-            if let Wire::WebSocket { writer, .. } = &mut self.wire {
-                *writer = Writer::default();
-            }
-        }
-    }
-
     // ---- notices
 
     fn look(&mut self, cx: &mut Context<'_>) {
@@ -248,7 +230,8 @@ impl Task {
             }
             std::mem::take(&mut shared.notices)
         };
-        let Notices { departures, probe, probe_pong, probe_dropped, upgraded, close, overflowed, closed } = notices;
+        let Notices { departures, probe, probe_pong, probe_dropped, upgraded, close, overflowed, closed } =
+            notices;
         for departure in departures {
             self.dispatch.departed(cx, departure);
         }
@@ -297,58 +280,6 @@ impl Task {
         self.wire = Wire::WebSocket { io, reader, writer };
     }
 
-    /// A probe that ends is told so, by a task of its own.
-    fn drop_probe(&self, probe: Probe) {
-        let hub = &self.connection.hub;
-        hub.spawn(probe.close(hub.config.close_grace));
-    }
-
-    /// The session is over: ends the sockets, and lets what waits be sent.
-    fn close(&mut self, reason: Reason) {
-        if matches!(self.phase, Phase::Lingering(_) | Phase::Ending(_) | Phase::Done) {
-            return;
-        }
-        let departures = self.connection.lock().end();
-        self.dispatch.end(reason.into(), departures);
-        if let Some(probe) = self.probe.take() {
-            self.drop_probe(*probe);
-        }
-        self.write_deadline = None;
-        self.connect_deadline = None;
-        let ours =
-            matches!(reason, Reason::ForcedClose | Reason::ForcedServerClose | Reason::ServerShuttingDown);
-        let until = Connection::now() + self.connection.hub.config.close_grace;
-        let connection = self.connection.clone();
-        let mut shared = connection.lock();
-        match &self.wire {
-            // Node keeps what is left, a close packet at least, for the next poll.
-            Wire::Polling if ours && !shared.queue.is_empty() => {
-                self.phase = Phase::Lingering(until);
-            }
-            Wire::Polling => {
-                drop(shared);
-                self.finish();
-            }
-            Wire::WebSocket { .. } => {
-                connection.hub.links().remove(&connection.sid);
-                if !self.closed {
-                    // Without a status code, as Node closes.
-                    let mut frame = Vec::new();
-                    write_header(&mut frame, CLOSE, 0);
-                    shared.queue.push_raw(&frame);
-                }
-                self.phase = Phase::Lingering(until);
-            }
-        }
-    }
-
-    fn finish(&mut self) {
-        let hub = &self.connection.hub;
-        hub.links().remove(&self.connection.sid);
-        self.connection.lock().finish(hub.config.send_budget);
-        self.phase = Phase::Done;
-    }
-
     // ---- writing
 
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -382,16 +313,6 @@ impl Task {
         }
         self.lingered();
         Ok(())
-    }
-
-    /// Everything is sent, which may be what was waited for.
-    fn lingered(&mut self) {
-        let Phase::Lingering(until) = self.phase else { return };
-        match &mut self.wire {
-            Wire::Polling if self.connection.lock().queue.is_empty() => self.finish(),
-            Wire::Polling => {}
-            Wire::WebSocket { .. } => self.phase = Phase::Ending(until),
-        }
     }
 
     // ---- reading
@@ -451,47 +372,6 @@ impl Task {
         true
     }
 
-    /// The peer broke the WebSocket protocol: it is told by a Close frame.
-    fn failed(&mut self, failure: Failure) {
-        tracing::debug!(target: "socketio::ws", ?failure, "invalid WebSocket frame");
-        let mut frame = Vec::new();
-        write_header(&mut frame, CLOSE, 2);
-        frame.extend_from_slice(&failure.code().to_be_bytes());
-        self.closed = true;
-        let mut shared = self.connection.lock();
-        shared.queue.push_raw(&frame);
-        shared.feed(&self.connection, Input::TransportFailed);
-    }
-
-    fn broken(&mut self, end: End) {
-        let input = match end {
-            End::Invalid => Input::Invalid,
-            End::Violation => Input::Close(Reason::ForcedClose),
-            // The session has closed itself.
-            End::Closed => return,
-        };
-        self.connection.lock().feed(&self.connection, input);
-    }
-
-    /// The peer's end is waited for; what it still sends is of no interest.
-    fn read_end(&mut self, cx: &mut Context<'_>) -> bool {
-        let Wire::WebSocket { io, .. } = &mut self.wire else { return false };
-        if let Poll::Ready(Err(_)) = Pin::new(&mut *io).poll_shutdown(cx) {
-            self.finish();
-            return true;
-        }
-        let mut buffer = [0; 4096];
-        let mut free = tokio::io::ReadBuf::new(&mut buffer);
-        match tokio::io::AsyncRead::poll_read(Pin::new(io), cx, &mut free) {
-            Poll::Pending => false,
-            Poll::Ready(Ok(())) if !free.filled().is_empty() => true,
-            Poll::Ready(_) => {
-                self.finish();
-                true
-            }
-        }
-    }
-
     fn read_body(&mut self, cx: &mut Context<'_>) -> bool {
         let body = self.connection.lock().polling.as_mut().and_then(|polling| polling.body.take());
         let Some(Body { bytes, binary }) = body else { return false };
@@ -541,110 +421,5 @@ impl Task {
             // Nothing after the end of the probe is the probe's.
             !shared.notices.upgraded && !shared.notices.probe_dropped
         })
-    }
-}
-
-/// How a client's messages ended its session.
-#[derive(Clone, Copy)]
-enum End {
-    Invalid,
-    Violation,
-    Closed,
-}
-
-/// Leads messages from the wire to the session and the dispatcher.
-struct Inbound<'a, 'cx, 'w> {
-    cx: &'cx mut Context<'w>,
-    connection: &'a Arc<Connection>,
-    dispatch: &'a mut Dispatch,
-    decoder: &'a mut Decoder,
-    end: Option<End>,
-}
-
-impl Inbound<'_, '_, '_> {
-    /// `false` if nothing more is wanted.
-    fn packet(&mut self, packet: Packet<'_>) -> bool {
-        let result = match packet {
-            Packet::Text { kind: engineio::Kind::Message, data } => self.text(data),
-            Packet::Binary(data) => self.binary(&data),
-            Packet::Text { kind, data } => {
-                let mut shared = self.connection.lock();
-                shared.feed(self.connection, Input::Packet { kind, data });
-                if shared.session.is_closed() {
-                    self.end = Some(End::Closed);
-                    return false;
-                }
-                return true;
-            }
-        };
-        if result.is_err() {
-            self.end = Some(End::Violation);
-            return false;
-        }
-        !self.dispatch.is_full()
-    }
-
-    fn text(&mut self, data: &str) -> Result<(), Violation> {
-        tracing::trace!(target: "socketio::parser", bytes = data.len(), "text");
-        let limits = self.connection.packet_limits();
-        match self.decoder.text(data, &limits)? {
-            Some(packet) => self.dispatch.packet(self.cx, &packet),
-            None => Ok(()),
-        }
-    }
-
-    fn binary(&mut self, data: &[u8]) -> Result<(), Violation> {
-        tracing::trace!(target: "socketio::parser", bytes = data.len(), "binary");
-        let limits = self.connection.packet_limits();
-        if let Some(packet) = self.decoder.binary(data, &limits)? {
-            self.dispatch.packet(self.cx, &packet)?;
-            drop(packet);
-            self.decoder.release();
-        }
-        Ok(())
-    }
-}
-
-impl Receive for Inbound<'_, '_, '_> {
-    fn message(&mut self, message: Message<'_>) -> bool {
-        let version: Version = self.connection.protocol.version;
-        let packet = match message {
-            Message::Text(text) => engineio::decode_text(version, text),
-            Message::Binary(bytes) => engineio::decode_binary(version, bytes),
-        };
-        match packet {
-            Ok(packet) => self.packet(packet),
-            Err(error) => {
-                tracing::debug!(target: "socketio::engine", %error, "invalid packet");
-                self.end = Some(End::Invalid);
-                false
-            }
-        }
-    }
-
-    fn control(&mut self, frames: &[u8]) {
-        let mut shared = self.connection.lock();
-        // A peer that does not read gets no further pongs: only the latest ping needs an answer (RFC 6455 §5.5.3).
-        if shared.queue.bytes() < CONTROL_LIMIT {
-            shared.queue.push_raw(frames);
-        }
-    }
-}
-
-/// Above so much that waits, pongs are left out.
-const CONTROL_LIMIT: usize = 16 * 1024;
-
-impl Connection {
-    fn limits(&self) -> engineio::Limits {
-        let mut limits = engineio::Limits::default();
-        limits.max_packets = self.hub.config.max_packets;
-        limits
-    }
-
-    fn packet_limits(&self) -> socketio::Limits {
-        let mut limits = socketio::Limits::default();
-        limits.max_attachments = self.hub.config.max_attachments;
-        limits.max_payload = self.hub.config.max_payload;
-        limits
     }
 }

@@ -65,7 +65,11 @@ impl Receive for Outcomes {
 struct Wire(VecDeque<Vec<u8>>);
 
 impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if let Some(piece) = self.0.front_mut() {
             let part = piece.len().min(buf.remaining());
             buf.put_slice(&piece[..part]);

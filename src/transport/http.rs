@@ -3,7 +3,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, USER_AGENT, X_XSS_PROTECTION};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, USER_AGENT, X_XSS_PROTECTION,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
@@ -85,7 +87,8 @@ impl Refused {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             return response;
         }
-        let status = if matches!(self, Self::Forbidden(_)) { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
+        let status =
+            if matches!(self, Self::Forbidden(_)) { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
         let body = format!(r#"{{"code":{},"message":{}}}"#, self.code(), json!(self.message()));
         answer(status, "application/json", body)
     }
@@ -188,7 +191,11 @@ where
     if version == Version::V3 && !hub.config.allow_eio3 {
         return Err(Refused::UnsupportedVersion);
     }
-    if is_websocket { open_websocket(hub, parts, version, peer) } else { open_polling(hub, parts, &query, version, peer) }
+    if is_websocket {
+        open_websocket(hub, parts, version, peer)
+    } else {
+        open_polling(hub, parts, &query, version, peer)
+    }
 }
 
 fn open_polling(
@@ -200,7 +207,8 @@ fn open_polling(
 ) -> Result<Response<Bytes>, Refused> {
     let mut copy = clone(parts);
     copy.extensions = parts.extensions.clone();
-    let connection = handshake::open(hub, copy, query, version, peer, None).map_err(|_| Refused::BadRequest)?;
+    let connection =
+        handshake::open(hub, copy, query, version, peer, None).map_err(|_| Refused::BadRequest)?;
     let (content, payload) = {
         let mut shared = connection.lock();
         shared.queue.payload(version, query.base64, hub.config.max_payload)
@@ -301,7 +309,8 @@ where
         Method::POST => {
             let content = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
             let binary = content.starts_with(b"application/octet-stream");
-            let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            let length =
+                parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
             post(connection, body, length, binary).await
         }
         _ => return Ok(status(StatusCode::INTERNAL_SERVER_ERROR)),

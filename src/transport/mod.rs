@@ -3,10 +3,13 @@
 mod connection;
 mod dispatch;
 mod driver;
+mod ending;
+mod entering;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod handshake;
 mod http;
+mod inbound;
 mod io;
 mod polling;
 mod probe;

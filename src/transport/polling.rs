@@ -97,7 +97,12 @@ impl Drop for Parked<'_> {
 }
 
 /// Takes a POST's packets in, and answers when they are.
-pub(super) async fn post<B>(connection: &Arc<Connection>, body: B, length: Option<u64>, binary: bool) -> Outcome
+pub(super) async fn post<B>(
+    connection: &Arc<Connection>,
+    body: B,
+    length: Option<u64>,
+    binary: bool,
+) -> Outcome
 where
     B: HttpBody,
 {
@@ -123,7 +128,11 @@ where
     // A session that ends meanwhile ends the request as well, however slowly its body comes.
     let mut next = async || {
         poll_fn(|cx| {
-            if connection.is_over_for_post(cx) { Poll::Ready(None) } else { body.as_mut().poll_frame(cx).map(Some) }
+            if connection.is_over_for_post(cx) {
+                Poll::Ready(None)
+            } else {
+                body.as_mut().poll_frame(cx).map(Some)
+            }
         })
         .await
     };

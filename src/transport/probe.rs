@@ -24,7 +24,13 @@ pub(super) struct Probe {
 
 impl Probe {
     pub(super) fn new(io: Io, early: &[u8], max_payload: usize) -> Self {
-        Self { io, reader: Reader::new(max_payload, early), writer: Writer::default(), code: None, closed: false }
+        Self {
+            io,
+            reader: Reader::new(max_payload, early),
+            writer: Writer::default(),
+            code: None,
+            closed: false,
+        }
     }
 
     /// Answers the client's `2probe`.

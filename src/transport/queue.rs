@@ -85,7 +85,8 @@ impl OutQueue {
             Overflow::DropNewest => Room::Dropped,
             Overflow::DropOldest => {
                 let Store::Packets(packets) = &mut self.store else { return Room::Dropped };
-                let (mut excess, mut freed, before) = ((self.bytes + size).saturating_sub(budget), 0, packets.len());
+                let (mut excess, mut freed, before) =
+                    ((self.bytes + size).saturating_sub(budget), 0, packets.len());
                 packets.retain(|packet| {
                     let keep = excess == 0 || !packet.droppable;
                     if !keep {
@@ -206,16 +207,24 @@ impl OutQueue {
         while let Some(packet) = packets.front() {
             let items = packet.frames.iter().map(|frame| encoded_len(version, &item(version, frame)));
             size += items.sum::<usize>();
-            if !frames.is_empty() && size > max_payload {
+            // A close packet comes alone or behind a noop: socket.io-client 4 acts on it at once, and only then looks at
+            // the packets in front of it, a DISCONNECT for example.
+            let parts =
+                is_text(packet.frames.first(), b"1") && !frames.iter().all(|frame| is_text(frame, b"6"));
+            if !frames.is_empty() && (parts || size > max_payload) {
                 break;
             }
             self.bytes -= packet.frames.size();
-            frames.extend(packets.pop_front().into_iter().flat_map(|packet| {
-                packet.frames.iter().cloned().collect::<Vec<_>>()
-            }));
+            frames.extend(
+                packets
+                    .pop_front()
+                    .into_iter()
+                    .flat_map(|packet| packet.frames.iter().cloned().collect::<Vec<_>>()),
+            );
         }
         let mut out = Vec::with_capacity(size.min(max_payload) + 16);
-        let content = encode_payload(version, base64, frames.iter().map(|frame| item(version, frame)), &mut out);
+        let content =
+            encode_payload(version, base64, frames.iter().map(|frame| item(version, frame)), &mut out);
         (content, out)
     }
 
@@ -231,7 +240,7 @@ impl OutQueue {
         };
         self.bytes = 0;
         for packet in packets {
-            if *packet.frames.first().payload() != *b"6" {
+            if !is_text(packet.frames.first(), b"6") {
                 self.push(&packet.frames, packet.droppable);
             }
         }
@@ -241,6 +250,10 @@ impl OutQueue {
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.is_apart());
     }
+}
+
+fn is_text(frame: &Frame, text: &[u8]) -> bool {
+    !frame.binary && frame.bytes[usize::from(frame.head)..] == *text
 }
 
 fn item(version: Version, frame: &Frame) -> Item<'_> {

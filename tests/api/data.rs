@@ -85,9 +85,11 @@ async fn what_the_client_sent_too_many_is_ignored() -> Test {
 async fn data_of_another_type_is_an_error_ack_and_no_handler_runs() -> Test {
     let log = Log::new();
     let ran = log.clone();
-    let io = serve(Namespace::new().on("n", async move |Data(n): Data<u32>| ran.push(n)).on("two", {
-        async |Data((a, b)): Data<(u32, u32)>| Ack(a + b)
-    }));
+    let io = serve(
+        Namespace::new()
+            .on("n", async move |Data(n): Data<u32>| ran.push(n))
+            .on("two", async |Data((a, b)): Data<(u32, u32)>| Ack(a + b)),
+    );
     let client = join(&io).await;
     let (message, code) = refusal(client.emit_with_ack::<()>("n", "seven").await);
     assert!(message.starts_with("invalid data: ") && message.contains("expected u32"), "{message}");

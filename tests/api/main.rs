@@ -3,4 +3,20 @@
 
 mod support;
 
+mod ack_sender;
+mod acks;
+mod binary;
+mod broadcast_acks;
+mod connect;
 mod data;
+mod disconnect;
+mod extract;
+mod handshake;
+mod lifetime;
+mod listeners;
+mod ordering;
+mod panics;
+mod polling;
+mod reply;
+mod rooms;
+mod sending;

@@ -1,19 +1,24 @@
 //! What many of these tests need.
 
+use std::convert::Infallible;
 use std::fmt::Debug;
+use std::future::Ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use http::Request;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tower_socketio::{Namespace, PublicError, SocketIo, SocketIoService, TestClient, TestError};
+use tower::Service;
+use tower_socketio::{Namespace, PublicError, SocketIo, SocketIoService, TestClient, TestError, WireError};
 
 /// What a test returns, so that it may use `?`.
 pub(crate) type Test<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -61,6 +66,15 @@ impl Log {
         self.0.send_modify(|log| log.push(entry.to_string()));
     }
 
+    /// A hook for `on_error` that notes what it hears.
+    pub(crate) fn errors(&self) -> impl Fn(WireError) -> Ready<()> + Clone + Send + Sync + 'static {
+        let log = self.clone();
+        move |error| {
+            log.push(error);
+            std::future::ready(())
+        }
+    }
+
     pub(crate) fn all(&self) -> Vec<String> {
         self.0.borrow().clone()
     }
@@ -68,7 +82,8 @@ impl Log {
     /// Everything, as soon as there are so many entries.
     pub(crate) async fn reach(&self, entries: usize) -> Vec<String> {
         let mut log = self.0.subscribe();
-        let reached = tokio::time::timeout(Duration::from_secs(10), log.wait_for(|log| log.len() >= entries)).await;
+        let reached =
+            tokio::time::timeout(Duration::from_secs(10), log.wait_for(|log| log.len() >= entries)).await;
         match reached {
             Ok(Ok(log)) => log.clone(),
             _ => panic!("{entries} entries were expected: {:?}", self.all()),
@@ -94,17 +109,23 @@ impl Gate {
     }
 }
 
-/// A connection to the server's HTTP service, in memory; so much fits in between in each direction.
-pub(crate) fn dial(io: &SocketIo, buffer: usize) -> DuplexStream {
+/// A connection to an HTTP service, in memory; so much fits in between in each direction.
+pub(crate) fn dial<S, B>(service: S, buffer: usize) -> DuplexStream
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
     let (ours, theirs) = tokio::io::duplex(buffer);
-    let service = TowerToHyperService::new(SocketIoService::not_found(io.clone()));
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service);
+    let service = TowerToHyperService::new(service);
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service);
     tokio::spawn(connection.with_upgrades());
     ours
 }
 
 /// A client that speaks packets, and reads only when it is told to.
-pub(crate) struct Raw(WebSocketStream<DuplexStream>);
+pub(crate) struct Raw<T = DuplexStream>(WebSocketStream<T>);
 
 impl Raw {
     /// Opens a session over a WebSocket.
@@ -119,13 +140,19 @@ impl Raw {
         query: &str,
         headers: &[(&'static str, &'static str)],
     ) -> Self {
+        Self::over(dial(SocketIoService::not_found(io.clone()), buffer), query, headers).await
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Raw<T> {
+    /// Opens a session over these bytes.
+    pub(crate) async fn over(bytes: T, query: &str, headers: &[(&'static str, &'static str)]) -> Self {
         let url = format!("ws://localhost/socket.io/?EIO=4&transport=websocket{query}");
         let mut request: Request<()> = url.into_client_request().expect("a request");
         for (name, value) in headers {
             request.headers_mut().append(*name, value.parse().expect("a header"));
         }
-        let (stream, _) =
-            tokio_tungstenite::client_async(request, dial(io, buffer)).await.expect("a WebSocket");
+        let (stream, _) = tokio_tungstenite::client_async(request, bytes).await.expect("a WebSocket");
         let mut raw = Self(stream);
         let open = raw.next().await;
         assert!(open.starts_with("0{"), "no open packet but {open}");

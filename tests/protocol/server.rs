@@ -87,10 +87,8 @@ fn server(options: &Options) -> Result<SocketIo, tower_socketio::ConfigError> {
         builder = builder.cookie(Cookie::new("io"));
     }
     if options.serve_client {
-        builder = builder.serve_client(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/protocol/client-package/client-dist"
-        ));
+        builder = builder
+            .serve_client(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/client-package/client-dist"));
     }
     builder.build()
 }

@@ -1,2 +1,50 @@
-//! The chores of this project.
-fn main() {}
+//! The chores of this project, from one command: `cargo xtask` prints which there are.
+
+mod check;
+mod chores;
+mod fuzz;
+mod tally;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use crate::chores::{Chores, Result};
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  ci                          everything that must hold: the checks, then the tests
+  check                       format, lints, documentation, licences
+  test                        all tests
+  test rust                   the Rust tests, with all, the default and no features
+  test npm                    the npm clients of three major versions
+  test python                 python-socketio's client
+  test browser                the chat example and the official client in Chromium
+  fuzz [seconds] [target]     every fuzz target, or one, for 60 seconds each";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut chores = Chores::new();
+    let Some(outcome) = run(&mut chores, &words) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    chores.finish(outcome)
+}
+
+/// Runs the chore these words name; `None` if they name none.
+fn run(chores: &mut Chores, words: &[&str]) -> Option<Result> {
+    Some(match words {
+        ["ci"] => check::all(chores).and_then(|()| test::all(chores)),
+        ["check"] => check::all(chores),
+        ["test"] => test::all(chores),
+        ["test", "rust"] => test::rust(chores),
+        ["test", "npm"] => test::one(chores, test::npm),
+        ["test", "python"] => test::one(chores, test::python),
+        ["test", "browser"] => test::one(chores, test::browser),
+        ["fuzz", options @ ..] => fuzz::run(chores, &fuzz::Options::parse(options)?),
+        _ => return None,
+    })
+}

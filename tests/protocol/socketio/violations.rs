@@ -4,9 +4,10 @@
 use crate::client::{Link, Packet, Way};
 use crate::matrix::{in_both_ways_of_engine_io_4, in_every_way};
 use crate::options::Options;
-use crate::support::server;
+use crate::support::{reference, server};
 
 in_both_ways_of_engine_io_4![
+    arguments_which_are_no_json_are_refused_with_the_acknowledgement,
     a_first_packet_which_is_no_connect_closes_the_connection,
     a_connect_with_anything_but_an_object_closes_the_connection,
 ];
@@ -82,13 +83,29 @@ async fn malformed_json_closes_the_connection(way: Way) {
         "[",
         r#"["message""#,
         r#"["message","#,
+        r#"["message",]"#,
         r#"["message"]x"#,
         r#"["message"1]"#,
-        "[\"mess\nage\"]",
         r#"1-["message"]"#,
     ] {
         assert_closed(way, Joined::Root, &[Packet::Text(format!("42{payload}"))]).await;
     }
+}
+
+/// Arguments stay text until a handler asks for them; then they are that event's error, and the socket lives.
+async fn arguments_which_are_no_json_are_refused_with_the_acknowledgement(way: Way) {
+    let server = server(Options::default()).await;
+    let mut link = Link::joined(server.address, way).await;
+    for argument in ["x", "'x'", "01", "NaN", r#""\x""#, r#""\u12""#, "\"\u{1}\"", r#"{"a"}"#, r#"{"a":1,}"#]
+    {
+        if reference() {
+            continue;
+        }
+        link.send(&format!(r#"421["message-with-ack",{argument}]"#)).await;
+        let answer = link.text().await;
+        assert!(answer.starts_with(r#"431[{"error":{"message":"invalid data: "#), "{argument}: {answer}");
+    }
+    link.assert_alive().await;
 }
 
 async fn an_event_with_a_reserved_name_closes_the_connection(way: Way) {

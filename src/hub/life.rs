@@ -1,0 +1,176 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+use tower_socketio_adapter::{Flags, Member};
+use tower_socketio_proto::engineio::Reason;
+use tower_socketio_proto::socketio::Kind;
+
+use super::socket::{ACCEPTED, ACTIVE, CLOSED, Held, PENDING};
+use super::{Departure, DisconnectReason, Socket, WireError};
+
+/// How a socket begins and ends.
+impl Socket {
+    /// Queues the CONNECT reply, then what the hooks emitted, and enters the rooms.
+    pub(crate) fn accept(&self) -> bool {
+        let json = self.0.link.protocol().is_v5().then(|| json!({ "sid": self.id() }).to_string());
+        {
+            let mut state = self.state();
+            if self.0.phase.load(Ordering::Acquire) != PENDING {
+                return false;
+            }
+            let json = json.as_deref().map(str::as_bytes);
+            if self.0.link.send(&self.outbound(Kind::Connect, None, json, &[]), Flags::default()).is_err() {
+                return false;
+            }
+            for Held { id, json, attachments, flags } in state.held.drain(..) {
+                let packet = self.outbound(Kind::Event, id, Some(&json), &attachments);
+                let _ = self.0.link.send(&packet, flags);
+            }
+            state.held = Vec::new();
+            state.accepted = true;
+            self.0.phase.store(ACCEPTED, Ordering::Release);
+        }
+        let adapter = self.0.space.adapter();
+        let member: Arc<dyn Member> = self.0.clone();
+        let handle = *self.0.handle.get_or_init(|| adapter.add(member));
+        loop {
+            let mut state = self.state();
+            if self.0.phase.load(Ordering::Acquire) == CLOSED {
+                drop(state);
+                adapter.remove(handle);
+                return true;
+            }
+            let rooms = std::mem::take(&mut state.rooms);
+            if rooms.is_empty() {
+                self.0.phase.store(ACTIVE, Ordering::Release);
+                return true;
+            }
+            drop(state);
+            adapter.join(handle, &rooms);
+        }
+    }
+
+    /// Leaves the namespace: the client is told, and the connection's other namespaces go on.
+    pub fn disconnect(&self) {
+        self.leave_namespace(DisconnectReason::ServerNamespaceDisconnect);
+    }
+
+    /// Leaves the namespace and ends the connection, with every other namespace on it.
+    pub fn disconnect_transport(&self) {
+        if self.0.phase.load(Ordering::Acquire) == PENDING {
+            // A hook that ends the connection refuses the client.
+            self.end();
+        }
+        self.0.link.close(Reason::ForcedServerClose);
+    }
+
+    /// Resolves when the socket has left its namespace.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let notify = self.state().closed.get_or_insert_default().clone();
+        let socket = self.clone();
+        async move {
+            let mut notified = std::pin::pin!(notify.notified());
+            // Enabled before the look at the phase, or an end in between would be missed.
+            notified.as_mut().enable();
+            if socket.0.phase.load(Ordering::Acquire) != CLOSED {
+                notified.await;
+            }
+        }
+    }
+
+    /// Spawns a task that is dropped when the socket leaves its namespace.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> tokio::task::JoinHandle<()> {
+        let closed = self.closed();
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = closed => {}
+                () = task => {}
+            }
+        })
+    }
+
+    /// Ends the socket, once; whoever ends it has the hooks run, by the connection's task where there is one.
+    fn leave_namespace(&self, reason: DisconnectReason) {
+        if !self.end() {
+            return;
+        }
+        if self.was_accepted() {
+            self.tell_disconnect();
+        }
+        if let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason }) {
+            self.0.io.hub().spawn(departure.socket.hooks(departure.reason));
+        }
+    }
+
+    /// Queues the DISCONNECT packet.
+    pub(crate) fn tell_disconnect(&self) {
+        let _ = self.0.link.send(&self.outbound(Kind::Disconnect, None, None, &[]), Flags::default());
+    }
+
+    /// Marks the socket as closed and takes it out of its rooms; `false` if it was closed already.
+    pub(crate) fn end(&self) -> bool {
+        let (acks, notify) = {
+            let mut state = self.state();
+            let phase = self.0.phase.swap(CLOSED, Ordering::AcqRel);
+            if phase == CLOSED {
+                return false;
+            }
+            state.held = Vec::new();
+            if phase != PENDING {
+                state.rooms.clear();
+            }
+            (std::mem::take(&mut state.acks), state.closed.take())
+        };
+        drop(acks);
+        if let Some(handle) = self.0.handle.get() {
+            let adapter = self.0.space.adapter();
+            let rooms = adapter.rooms(*handle);
+            adapter.remove(*handle);
+            self.state().rooms = rooms;
+        }
+        self.0.space.asks().lost(self.id());
+        if let Some(notify) = notify {
+            notify.notify_waiters();
+        }
+        true
+    }
+
+    /// What runs after [`end`](Self::end): the disconnect hooks, once.
+    pub(crate) async fn hooks(self, reason: DisconnectReason) {
+        tracing::debug!(target: "socketio::socket", socket = self.id(), %reason, "left");
+        if !self.was_accepted() {
+            return;
+        }
+        let moment = super::Disconnect { socket: self.clone(), reason };
+        if let Some(hooks) = self.0.space.doors().disconnect(moment)
+            && let Err(panic) =
+                futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(hooks)).await
+        {
+            self.report(panicked(&*panic));
+        }
+        self.forget_rooms();
+    }
+
+    /// Between `on_disconnecting` and `on_disconnect` the rooms vanish.
+    pub(crate) fn forget_rooms(&self) {
+        self.state().rooms = Vec::new();
+    }
+
+    /// Whether the client was ever told that it is in the namespace.
+    pub(crate) fn was_accepted(&self) -> bool {
+        self.state().accepted
+    }
+}
+
+/// What a caught panic says.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> WireError {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "of an unknown kind".to_owned());
+    WireError::from(std::io::Error::other(format!("a handler panicked: {text}")))
+}

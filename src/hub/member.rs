@@ -1,0 +1,69 @@
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value, json};
+use tower_socketio_adapter::{Answers, Flags, Member, Outgoing, RemoteSocket, Room};
+use tower_socketio_proto::socketio::Kind;
+
+use super::socket::{ACCEPTED, ACTIVE, Inner};
+use super::{EmitError, Outbound, Socket, WireError};
+
+impl Inner {
+    /// A packet was dropped because the connection's budget is spent: that is told, a closed connection is not.
+    pub(super) fn lost(&self, error: &EmitError) {
+        if let (EmitError::Full, Some(socket)) = (error, self.me.upgrade()) {
+            Socket(socket).report(WireError::from(EmitError::Full));
+        }
+    }
+}
+
+impl Member for Inner {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn deliver(&self, packet: &Outgoing, flags: Flags) -> bool {
+        if !matches!(self.phase.load(Ordering::Acquire), ACCEPTED | ACTIVE) {
+            return false;
+        }
+        if self.link.protocol().base64 {
+            let (json, attachments) = (Some(&packet.args()[..]), packet.attachments());
+            let namespace = self.space.name();
+            let packet = Outbound { kind: Kind::Event, namespace, id: packet.ack(), json, attachments };
+            return self.link.send(&packet, flags).inspect_err(|error| self.lost(error)).is_ok();
+        }
+        self.link.send_shared(packet, flags).inspect_err(|error| self.lost(error)).is_ok()
+    }
+
+    fn ask(&self, packet: &Outgoing, flags: Flags, answers: &Arc<dyn Answers>) -> bool {
+        if let Some(id) = packet.ack() {
+            self.space.asks().asked(id, &self.id, answers);
+        }
+        self.deliver(packet, flags)
+    }
+
+    fn disconnect(&self, close: bool) {
+        if let Some(socket) = self.me.upgrade().map(Socket) {
+            if close { socket.disconnect_transport() } else { socket.disconnect() }
+        }
+    }
+
+    fn describe(&self, rooms: Vec<Room>) -> RemoteSocket {
+        let handshake = self.link.handshake();
+        let data = self.extensions.get::<Value>().unwrap_or_else(|| json!({}));
+        let handshake = json!({
+            "address": handshake.address.map(|address| address.ip().to_string()),
+            "query": &*handshake.query,
+            "secure": handshake.secure,
+            "url": format!("{}?{}", handshake.path, handshake.query),
+        });
+        RemoteSocket::new(&*self.id, rooms, handshake.to_string().into(), data.to_string().into())
+    }
+}
+
+/// The socket that an adapter knows as a member; `None` for members that an adapter of the user's own made.
+pub(super) fn from_member(member: Arc<dyn Member>) -> Option<Socket> {
+    let any: Arc<dyn Any + Send + Sync> = member;
+    any.downcast().ok().map(Socket)
+}

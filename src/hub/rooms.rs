@@ -1,0 +1,82 @@
+use std::sync::atomic::Ordering;
+
+use tower_socketio_adapter::{Handle, IntoRooms, Room};
+
+use super::Socket;
+use super::socket::{ACTIVE, CLOSED};
+
+/// Rooms.
+impl Socket {
+    /// Joins rooms, at once; before acceptance they count from it.
+    pub fn join(&self, rooms: impl IntoRooms) {
+        let mut list = Vec::new();
+        rooms.into_rooms(&mut list);
+        self.with_rooms(
+            |held| held.extend(list.iter().cloned()),
+            |handle| self.0.space.adapter().join(handle, &list),
+        );
+    }
+
+    /// Leaves rooms, at once.
+    pub fn leave(&self, rooms: impl IntoRooms) {
+        let mut list = Vec::new();
+        rooms.into_rooms(&mut list);
+        self.with_rooms(
+            |held| held.retain(|room| !list.contains(room)),
+            |handle| self.0.space.adapter().leave(handle, &list),
+        );
+    }
+
+    /// Leaves all rooms but its own.
+    pub fn leave_all(&self) {
+        self.with_rooms(Vec::clear, |handle| self.0.space.adapter().leave_all(handle));
+    }
+
+    /// The rooms it is in, its own first; in `on_disconnecting` those that it was in.
+    pub fn rooms(&self) -> Vec<Room> {
+        let state = self.state();
+        match (self.0.phase.load(Ordering::Acquire), self.0.handle.get()) {
+            (ACTIVE, Some(handle)) => {
+                drop(state);
+                self.0.space.adapter().rooms(*handle)
+            }
+            (CLOSED, _) => state.rooms.clone(),
+            _ => {
+                let mut rooms = vec![Room::new(self.0.id.clone())];
+                for room in &state.rooms {
+                    if !rooms.contains(room) {
+                        rooms.push(room.clone());
+                    }
+                }
+                rooms
+            }
+        }
+    }
+
+    fn with_rooms(&self, held: impl FnOnce(&mut Vec<Room>), live: impl FnOnce(Handle)) {
+        let mut state = self.state();
+        match (self.0.phase.load(Ordering::Acquire), self.0.handle.get()) {
+            (ACTIVE, Some(handle)) => {
+                drop(state);
+                live(*handle);
+            }
+            (CLOSED, _) => {}
+            _ => held(&mut state.rooms),
+        }
+    }
+
+    /// Says whose socket this is: it joins the user's room, which no client can name, and leaves a former user's.
+    pub fn set_user(&self, user: impl Into<String>) {
+        let room = Room::user(user.into());
+        let before = self.state().user.replace(room.clone());
+        if let Some(before) = before {
+            self.leave(before);
+        }
+        self.join(room);
+    }
+
+    /// Whose socket this is, if anybody said.
+    pub fn user(&self) -> Option<String> {
+        self.state().user.as_ref().map(|room| room.name().to_owned())
+    }
+}

@@ -1,0 +1,175 @@
+use std::collections::VecDeque;
+use std::task::Context;
+
+use tower_socketio_adapter::Flags;
+use tower_socketio_proto::socketio::{Arguments, Data, Kind, Packet};
+
+use super::dispatch::{Dispatch, Entry, State, Violation};
+use super::running::{Running, Work, call};
+use crate::hub::{
+    ConnectRequest, Connected, Lease, Link, Outbound, Registry, Resolved, Socket, WireError, new_id,
+};
+
+/// How a client comes into a namespace, or does not.
+impl Dispatch {
+    /// A client asks to enter a namespace; those of EIO3 enter `/` without asking.
+    pub(super) fn connect(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &str,
+        auth: Option<Arguments>,
+    ) -> Result<(), Violation> {
+        if self.find(name).is_some() {
+            // Also while the first is being decided: two sockets of one client in one namespace would both get
+            // broadcasts, and only one of them the events.
+            return Err(Violation);
+        }
+        self.left.retain(|left| **left != *name);
+        let config = &self.connection.hub.config;
+        if self.entries.len() >= config.max_namespaces {
+            self.refuse(name, &WireError::new("too many namespaces").code("too_many_namespaces"));
+            return Ok(());
+        }
+        self.next_key = self.next_key.wrapping_add(1);
+        let (key, name) = (self.next_key, Box::<str>::from(name));
+        let resolved = match Registry::resolve(&self.connection.hub, &name, auth.as_ref()) {
+            Resolved::Unknown if self.is_v3() && *name == *"/" => {
+                Resolved::Found(Registry::empty_root(&self.connection.hub))
+            }
+            resolved => resolved,
+        };
+        let entry = |state| Entry { key, name: name.clone(), state, in_flight: 0, parked: VecDeque::new() };
+        match resolved {
+            Resolved::Unknown => self.unknown(&name),
+            Resolved::Found(lease) => {
+                let socket = self.socket(&lease);
+                self.push(entry(State::Entering(lease, socket.clone())));
+                self.enter(cx, key, socket, auth);
+            }
+            Resolved::Later(future) => {
+                self.push(entry(State::Resolving { auth }));
+                self.start(cx, Running::new(key, Work::Resolve(future)));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.entries.reserve_exact(1);
+        self.entries.push(entry);
+    }
+
+    pub(super) fn socket(&self, lease: &Lease) -> Socket {
+        let name = lease.space().name();
+        // EIO3 clients compute their sockets' ids from the session's.
+        let id = match (self.is_v3(), name) {
+            (false, _) => new_id(),
+            (true, "/") => self.connection.sid.clone(),
+            (true, name) => format!("{name}#{}", self.connection.sid).into(),
+        };
+        Socket::new(id, self.io.clone(), self.connection.clone(), lease.space().clone())
+    }
+
+    pub(super) fn enter(&mut self, cx: &mut Context<'_>, key: u32, socket: Socket, auth: Option<Arguments>) {
+        let doors = socket.space().doors().clone();
+        let request = ConnectRequest { socket, auth, parts: self.parts.clone() };
+        match call(|| doors.connect(request)) {
+            Ok(future) => self.start(cx, Running::new(key, Work::Connect(future))),
+            Err(error) => self.decided(cx, key, Err(error)),
+        }
+    }
+
+    pub(super) fn resolved(&mut self, cx: &mut Context<'_>, key: u32, lease: Option<Lease>) {
+        let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return };
+        let Some(lease) = lease else {
+            let entry = self.remove(at);
+            self.unknown(&entry.name);
+            return;
+        };
+        let socket = self.socket(&lease);
+        let entering = State::Entering(lease, socket.clone());
+        if let State::Resolving { auth } = std::mem::replace(&mut self.entries[at].state, entering) {
+            self.enter(cx, key, socket, auth);
+        }
+    }
+
+    pub(super) fn decided(&mut self, cx: &mut Context<'_>, key: u32, result: Result<(), WireError>) {
+        let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return };
+        let State::Entering(_, socket) = &self.entries[at].state else { return };
+        let socket = socket.clone();
+        let result = match result {
+            Ok(()) if !socket.accept() => Err(WireError::new("the server ended the connection")),
+            result => result,
+        };
+        if let Err(error) = result {
+            tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), %error, "refused");
+            socket.end();
+            let entry = self.remove(at);
+            self.refuse(&entry.name, &error);
+            socket.report(error);
+            return;
+        }
+        tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), socket = socket.id(), "entered");
+        let entry = &mut self.entries[at];
+        if let State::Entering(lease, socket) =
+            std::mem::replace(&mut entry.state, State::Resolving { auth: None })
+        {
+            entry.state = State::Entered(lease, socket);
+        }
+        self.entered = true;
+        self.release_parts();
+        let doors = socket.space().doors().clone();
+        let moment = Connected { socket: socket.clone() };
+        match call(|| doors.connected(moment)) {
+            Ok(Some(future)) => self.start(cx, Running::new(key, Work::Hook { future, socket })),
+            Ok(None) => {}
+            Err(error) => socket.report(error),
+        }
+        self.advance(cx);
+    }
+
+    /// Lets go of the HTTP request, and with it of hyper's buffers, once nobody who was first can ask for it.
+    pub(super) fn release_parts(&mut self) {
+        let entering = |entry: &Entry| !matches!(entry.state, State::Entered(..));
+        if !self.entries.iter().any(entering) {
+            self.parts = None;
+        }
+    }
+
+    pub(super) fn unknown(&mut self, name: &str) {
+        self.refuse_with(name, r#"{"message":"Invalid namespace"}"#);
+    }
+
+    pub(super) fn refuse(&mut self, name: &str, error: &WireError) {
+        let expose = self.connection.hub.config.expose_errors;
+        self.refuse_with(name, &error.to_connect_error(!self.is_v3(), expose));
+    }
+
+    pub(super) fn refuse_with(&mut self, name: &str, json: &str) {
+        let packet = Outbound {
+            kind: Kind::ConnectError,
+            namespace: name,
+            id: None,
+            json: Some(json.as_bytes()),
+            attachments: &[],
+        };
+        let _ = self.connection.send(&packet, Flags::default());
+    }
+}
+
+/// The `auth` of an EIO3 client is the query of its namespace; of a key that comes twice the last counts.
+pub(super) fn auth_of_query(query: &str) -> Arguments {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let object: serde_json::Map<String, serde_json::Value> =
+        pairs.map(|(key, value)| (key.into_owned(), value.into_owned().into())).collect();
+    let json = serde_json::Value::Object(object).to_string();
+    let packet = Packet {
+        kind: Kind::Connect,
+        namespace: "/",
+        query: None,
+        id: None,
+        data: Data::Json(&json),
+        attachments: Vec::new(),
+    };
+    Arguments::auth(&packet).ok().flatten().expect("a JSON object is a CONNECT's payload")
+}

@@ -1,0 +1,102 @@
+//! The API over long-polling, where it differs: who is writable, and what a dropped poll means.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use tower::ServiceExt;
+use tower_socketio::{Ack, Data, EmitError, Namespace, Socket, SocketIo, SocketIoService, Transport};
+
+use crate::support::{Log, Test, idle, serve};
+
+/// A client that polls.
+struct Polling {
+    io: SocketIo,
+    sid: String,
+}
+
+impl Polling {
+    async fn open(io: &SocketIo) -> Self {
+        let mut polling = Self { io: io.clone(), sid: String::new() };
+        let open = polling.get().await;
+        let open: serde_json::Value =
+            serde_json::from_str(open.trim_start_matches('0')).expect("an open packet");
+        polling.sid = format!("&sid={}", open["sid"].as_str().expect("a session id"));
+        polling
+    }
+
+    async fn get(&self) -> String {
+        self.request("GET", "").await
+    }
+
+    async fn post(&self, packets: &'static str) {
+        assert_eq!(self.request("POST", packets).await, "ok");
+    }
+
+    async fn request(&self, method: &str, body: &'static str) -> String {
+        let uri = format!("/socket.io/?EIO=4&transport=polling{}", self.sid);
+        let request = Request::builder().method(method).uri(uri).body(Full::new(Bytes::from(body)));
+        let service = SocketIoService::not_found(self.io.clone());
+        let response: Response<_> = service.oneshot(request.expect("a request")).await.expect("an answer");
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        String::from_utf8(body.to_vec()).expect("text")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_and_answers_go_both_ways() -> Test {
+    let io = serve(
+        Namespace::new()
+            .on_connect(async |socket: Socket| socket.emit("hello", socket.conn().transport().as_str()))
+            .on("double", async |Data(n): Data<u32>| Ack(n * 2)),
+    );
+    let client = Polling::open(&io).await;
+    client.post("40").await;
+    let answer = client.get().await;
+    let (accepted, hello) = answer.split_once('\u{1e}').expect("two packets");
+    assert!(accepted.starts_with("40{\"sid\""));
+    assert_eq!(hello, r#"42["hello","polling"]"#);
+    client.post("420[\"double\",1]\u{1e}421[\"double\",2]").await;
+    assert_eq!(client.get().await, "430[2]\u{1e}431[4]");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volatile_packet_needs_a_poll_that_waits() -> Test {
+    let io = serve(Namespace::new());
+    let client = Polling::open(&io).await;
+    client.post("40").await;
+    client.get().await;
+    let socket = io.of("/").sockets().pop().expect("the socket is here");
+    assert_eq!(socket.conn().transport(), Transport::Polling);
+    assert!(matches!(socket.volatile().emit("v", 1).into_result(), Err(EmitError::Dropped)));
+    let (answer, ()) = tokio::join!(client.get(), async {
+        idle().await;
+        assert_eq!(socket.volatile().emit("v", 2).reached(), 1);
+        assert!(matches!(socket.volatile().emit("v", 3).into_result(), Err(EmitError::Dropped)));
+    });
+    assert_eq!(answer, r#"42["v",2]"#);
+    socket.emit("regular", 4);
+    assert!(matches!(socket.volatile().emit("v", 5).into_result(), Err(EmitError::Dropped)));
+    assert_eq!(client.get().await, r#"42["regular",4]"#);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn disconnecting_tells_the_client_by_its_next_poll() -> Test {
+    let log = Log::new();
+    let left = log.clone();
+    let io = serve(
+        Namespace::new()
+            .on_disconnect(async move |reason: tower_socketio::DisconnectReason| left.push(reason)),
+    );
+    let client = Polling::open(&io).await;
+    client.post("40").await;
+    client.get().await;
+    io.of("/").disconnect(true);
+    assert_eq!(log.reach(1).await, ["server namespace disconnect"]);
+    let last = client.get().await;
+    assert!(last.starts_with("41\u{1e}"), "{last:?}");
+    idle().await;
+    assert_eq!(io.connections(), 0);
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! What can be told without running the tests.
+
+use crate::chores::{Chores, Result};
+use crate::tools;
+
+pub(crate) fn all(chores: &mut Chores) -> Result {
+    chores.step("format", |chores| {
+        chores.run(&mut chores.cargo(&["fmt", "--all", "--check"]))?;
+        chores.run(&mut chores.cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+    })?;
+    chores.step("lints", |chores| {
+        let lints = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+        chores.run(&mut chores.cargo(&lints))
+    })?;
+    chores.step("documentation", |chores| {
+        let mut doc = chores.cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
+        chores.run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    chores.step("licences, bans and sources", |chores| {
+        if tools::find("cargo-deny").is_none() {
+            println!("left out: `cargo install cargo-deny --locked` is needed");
+            return Ok(());
+        }
+        let deny = ["deny", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
+        chores.run(&mut chores.cargo(&deny))
+    })
+}

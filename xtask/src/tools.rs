@@ -1,0 +1,147 @@
+//! What the tests need beside Rust: found, or installed where that is possible.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::chores::{Chores, Result};
+
+/// The oldest major version of Node.js on which the clients run.
+const OLDEST_NODE: u32 = 20;
+/// What is taken from npm's registry where the system's is older.
+const NODE: &str = "22.23.1";
+
+/// The first program of this name in `PATH`.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let folders = env::var_os("PATH")?;
+    env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Node.js and npm, found before any other of their kind.
+pub(crate) struct Node {
+    path: OsString,
+}
+
+impl Node {
+    pub(crate) fn require(chores: &Chores) -> Result<Self> {
+        require(chores, &["node"], &["nodejs"])?;
+        require(chores, &["npm"], &["npm"])?;
+        let path = env::var_os("PATH").unwrap_or_default();
+        if version(chores)? >= OLDEST_NODE {
+            return Ok(Self { path });
+        }
+        let folder = install_node(chores)?;
+        let path = env::join_paths([folder].into_iter().chain(env::split_paths(&path)))?;
+        Ok(Self { path })
+    }
+
+    /// `node` or `npm`, started in the folder of the clients.
+    pub(crate) fn program(&self, chores: &Chores, name: &str, arguments: &[&str]) -> Command {
+        let mut command = chores.program(name, arguments);
+        command.current_dir(chores.path("interop")).env("PATH", &self.path);
+        command
+    }
+
+    /// Installs the clients, unless those of the lock file are there.
+    pub(crate) fn packages(&self, chores: &Chores) -> Result {
+        let modules = chores.path("interop/node_modules");
+        once(&chores.path("interop/package-lock.json"), &modules, || {
+            chores.run(&mut self.program(chores, "npm", &["ci", "--no-audit", "--no-fund"]))
+        })
+    }
+}
+
+/// Chromium's program; the environment variable `CHROMIUM` names another one.
+pub(crate) fn chromium(chores: &Chores) -> Result<PathBuf> {
+    if let Some(path) = env::var_os("CHROMIUM") {
+        return Ok(path.into());
+    }
+    let names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
+    require(chores, &names, &["chromium", "fonts-liberation"])
+}
+
+/// Python with its own folder of packages: `PYTHONPATH` works where virtual environments cannot be made.
+pub(crate) fn python(chores: &Chores, arguments: &[&str]) -> Result<Command> {
+    require(chores, &["python3"], &["python3"])?;
+    if !chores.program("python3", &["-m", "pip", "--version"]).output()?.status.success() {
+        install(chores, "pip", &["python3-pip"])?;
+    }
+    let (list, packages) = ("interop/python/requirements.txt", chores.target()?.join("python-packages"));
+    once(&chores.path(list), &packages, || {
+        let mut pip = chores.program("python3", &["-m", "pip", "install", "--quiet", "--target"]);
+        chores.run(pip.arg(&packages).args(["--requirement", list]))
+    })?;
+    let mut command = chores.program("python3", arguments);
+    command.env("PYTHONPATH", packages);
+    Ok(command)
+}
+
+/// The first of these programs that is there, after installing the packages if none was.
+fn require(chores: &Chores, programs: &[&str], packages: &[&str]) -> Result<PathBuf> {
+    let found = || programs.iter().find_map(|name| find(name));
+    if found().is_none() {
+        install(chores, programs[0], packages)?;
+    }
+    found().ok_or_else(|| format!("{} is missing, even after its installation", programs[0]).into())
+}
+
+/// Installs packages of Debian's, if we may.
+fn install(chores: &Chores, what: &str, packages: &[&str]) -> Result {
+    let user = chores.program("id", &["-u"]).output()?.stdout;
+    if user.trim_ascii() != b"0" || find("apt-get").is_none() {
+        let packages = packages.join(" ");
+        return Err(
+            format!("{what} is missing: install it, for example by `apt-get install {packages}`").into()
+        );
+    }
+    let quiet = ["-qq", "-o", "DPkg::Lock::Timeout=300"];
+    chores.run(chores.program("apt-get", &quiet).arg("update"))?;
+    let mut command = chores.program("apt-get", &quiet);
+    command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    chores.run(command.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// The major version of the system's Node.js.
+fn version(chores: &Chores) -> Result<u32> {
+    let output = chores.program("node", &["--version"]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let major = text.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    major.ok_or_else(|| format!("`node --version` printed {text:?}").into())
+}
+
+/// Installs Node.js from npm's registry, where it is a package like any other, and gives the folder of its program.
+fn install_node(chores: &Chores) -> Result<PathBuf> {
+    let machine = match env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => {
+            return Err(
+                format!("Node.js is older than {OLDEST_NODE}; install a newer one for {other}").into()
+            );
+        }
+    };
+    let package = format!("node-{}-{machine}", env::consts::OS.replace("macos", "darwin"));
+    let (folder, wanted) = (chores.target()?.join("node"), format!("{package}@{NODE}"));
+    let bin = folder.join("node_modules").join(&package).join("bin");
+    if !bin.join("node").is_file() {
+        fs::create_dir_all(&folder)?;
+        let npm = ["install", "--no-save", "--no-audit", "--no-fund", "--prefix"];
+        chores.run(chores.program("npm", &npm).arg(&folder).arg(wanted))?;
+    }
+    Ok(bin)
+}
+
+/// Fills a folder as a list of packages says, unless it was filled from the same list.
+fn once(list: &Path, folder: &Path, fill: impl FnOnce() -> Result) -> Result {
+    let (wanted, stamp) = (fs::read(list)?, folder.join(".installed-from"));
+    if fs::read(&stamp).is_ok_and(|done| done == wanted) {
+        return Ok(());
+    }
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fill()?;
+    Ok(fs::write(stamp, wanted)?)
+}
