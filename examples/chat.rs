@@ -162,7 +162,8 @@ async fn message(
     Data(text): Data<String>,
 ) -> Result<Ack<Value>, Refusal> {
     let text = checked("A message", &text, MAX_TEXT)?;
-    let at = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as u64);
+    let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let at = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
     let mut rooms = chat.lock();
     let history = rooms.open(&seat.room, &socket)?;
     let id = history.back().map_or(1, |last| last.id + 1);

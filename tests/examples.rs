@@ -156,6 +156,7 @@ async fn chat_ends_by_an_interrupt_and_tells_its_clients() {
     assert!(status.success(), "{status}");
 }
 
+#[cfg(feature = "axum")]
 #[tokio::test]
 async fn axum_routes_push_to_rooms_and_users() {
     let server = Server::start("axum").await;
@@ -191,6 +192,7 @@ async fn axum_routes_push_to_rooms_and_users() {
     assert!(head.contains("access-control-allow-origin: *"), "{head}");
 }
 
+#[cfg(feature = "axum")]
 #[tokio::test]
 async fn axum_refuses_by_a_header() {
     let server = Server::start("axum").await;

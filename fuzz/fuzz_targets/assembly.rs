@@ -119,7 +119,11 @@ fn check(parser: &Parser, packet: &Packet<'_>) {
     };
     let canonical = canonical.expect("what was read can be written");
     let name = arguments.name();
-    assert_eq!(Arguments::from_encoded(name, &canonical).deserialize::<Args<Vec<Any>>>().unwrap().0, all);
+    // The empty name stands for acknowledgements here.
+    if packet.kind == Kind::Ack || !name.is_empty() {
+        let again = Arguments::from_encoded(name, &canonical);
+        assert_eq!(again.deserialize::<Args<Vec<Any>>>().unwrap().0, all);
+    }
 
     for encoded in [&encoded, &canonical] {
         relay(parser, packet.kind, packet.id, encoded, &all);
@@ -181,7 +185,6 @@ fn encode(
 
 /// Any value that both parsers carry as it is.
 fn any(source: &mut Unstructured<'_>, depth: u8) -> arbitrary::Result<Any> {
-    let length = |source: &mut Unstructured<'_>| source.int_in_range(0..=20_u8);
     Ok(match source.int_in_range(0..=if depth > 0 { 8 } else { 6 })? {
         0 => Any::Null,
         1 => Any::Bool(source.arbitrary()?),
@@ -192,17 +195,21 @@ fn any(source: &mut Unstructured<'_>, depth: u8) -> arbitrary::Result<Any> {
             .map_or(Any::Null, Any::Number),
         5 => Any::String(source.arbitrary()?),
         6 => Any::Binary(Vec::arbitrary(source)?.into()),
-        7 => Any::Array((0..length(source)?).map(|_| any(source, depth - 1)).collect::<Result<_, _>>()?),
-        _ => {
-            let entry = |_| {
-                // A key no peer uses: beside attachments it marks their places.
-                let key = String::arbitrary(source)?.replace("_placeholder", "");
-                Ok((key, any(source, depth - 1)?))
-            };
+        7 => {
             let length = source.int_in_range(0..=20_u8)?;
-            Any::Object((0..length).map(entry).collect::<Result<_, _>>()?)
+            Any::Array((0..length).map(|_| any(source, depth - 1)).collect::<Result<_, _>>()?)
+        }
+        _ => {
+            let length = source.int_in_range(0..=20_u8)?;
+            Any::Object((0..length).map(|_| entry(source, depth - 1)).collect::<Result<_, _>>()?)
         }
     })
+}
+
+fn entry(source: &mut Unstructured<'_>, depth: u8) -> arbitrary::Result<(String, Any)> {
+    // A key that no peer uses: beside attachments it marks their places.
+    let key = String::arbitrary(source)?.replace("_placeholder", "");
+    Ok((key, any(source, depth)?))
 }
 
 fn split(input: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -69,7 +69,11 @@ fn relay(kind: Kind, id: Option<u64>, arguments: &Arguments) {
     };
     let written = written.expect("what was read can be written");
     for encoded in [&written, &arguments.to_encoded().expect("it was read")] {
-        assert_eq!(Arguments::from_encoded(name, encoded).deserialize::<Args<Vec<Any>>>().unwrap().0, all);
+        // The empty name stands for acknowledgements here.
+        if kind == Kind::Ack || !name.is_empty() {
+            let again = Arguments::from_encoded(name, encoded);
+            assert_eq!(again.deserialize::<Args<Vec<Any>>>().unwrap().0, all);
+        }
 
         let mut out = Vec::new();
         write_header(&mut out, kind, "/relayed", id, 0);

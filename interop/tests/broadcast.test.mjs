@@ -7,9 +7,10 @@ import { shared } from "../support/server.mjs";
 const server = shared();
 const BYTES = Buffer.from([1, 2, 3]);
 
-// Tests share one server: names of rooms are their own.
+// Tests share one server, and peers of the last one may still be going: rooms and namespaces are each test's own.
 let made = 0;
 const names = (...letters) => letters.map((letter) => `${letter} ${made++}`);
+const place = () => `/dynamic-${made++}`;
 
 /** Peers of which the first has the client and transport under test, the others all sorts of them. */
 async function people({ connect, as }, n, namespace = "/") {
@@ -23,20 +24,21 @@ const synced = (...peers) => Promise.all(peers.map((peer) => peer.sync()));
 const counts = (...peers) => peers.map((peer) => peer.news.all.length);
 
 each("D12 a namespace's broadcast reaches its sockets only, the sender too", server, async (context) => {
-  const [a, b] = await people(context, 2, "/dynamic-12");
-  const [x] = await people(context, 1, "/dynamic-13");
+  const here = place();
+  const [a, b] = await people(context, 2, here);
+  const [x] = await people(context, 1, place());
   await a.call("cast", {}, "news", "binary", BYTES, { and: [BYTES] });
   await synced(a, b, x);
   same(a.news.all, [["binary", BYTES, { and: [BYTES] }]]);
   same(b.news.all, a.news.all);
   same(counts(x), [0]);
-  await x.call("cast", { ns: "/dynamic-12" }, "news", "from outside");
+  await x.call("cast", { ns: here }, "news", "from outside");
   await synced(a, b, x);
   same(counts(a, b, x), [2, 2, 0]);
 });
 
 each("D13 a socket's broadcast reaches everybody but itself", server, async (context) => {
-  const [a, b, c] = await people(context, 3, "/dynamic-14");
+  const [a, b, c] = await people(context, 3, place());
   await a.call("cast", { broadcast: true }, "news", "text");
   await b.call("cast", { broadcast: true }, "news", BYTES);
   await synced(a, b, c);
@@ -100,7 +102,7 @@ each("D15 rooms are a union in which nobody is twice", server, async (context) =
 });
 
 each("D15 except without rooms is everybody else", server, async (context) => {
-  const [a, b, c] = await people(context, 3, "/dynamic-15");
+  const [a, b, c] = await people(context, 3, place());
   await b.call("join", ["quiet"]);
   await a.call("cast", { except: ["quiet", c.id] }, "news");
   await a.call("cast", { except: ["quiet"], broadcast: true }, "news");
@@ -130,21 +132,21 @@ each("D16 a volatile event alone arrives once the transport can be written to", 
 });
 
 each("G4 a broadcast collects everybody's acknowledgement", server, async (context) => {
-  const all = await people(context, 4, "/dynamic-16");
+  const all = await people(context, 4, place());
   all.forEach((peer, i) => peer.socket.on("question", (text, ack) => ack(`${text} ${i}`)));
   const [{ answers, missing }] = await all[0].call("cast-ack", { timeout: 5000 }, "question", "answer");
   same([answers.sort(), missing], [range(4).map((i) => `answer ${i}`), 0]);
 });
 
 each("G4 acknowledgements of a broadcast can be binary", server, async (context) => {
-  const all = await people(context, 3, "/dynamic-17");
+  const all = await people(context, 3, place());
   all.forEach((peer) => peer.socket.on("question", (bytes, ack) => ack(bytes)));
   const [{ answers, missing }] = await all[0].call("cast-ack", { timeout: 5000 }, "question", BYTES);
   same([answers, missing], [[BYTES, BYTES, BYTES], 0]);
 });
 
 each("G4 a broadcast whose time is up has the answers there are and counts the silent", server, async (context) => {
-  const all = await people(context, 4, "/dynamic-18");
+  const all = await people(context, 4, place());
   const late = [];
   all.forEach((peer, i) => peer.socket.on("question", (ack) => (i < 2 ? ack(i) : late.push(ack))));
   const [{ answers, missing }] = await all[0].call("cast-ack", { timeout: 300 }, "question");

@@ -44,7 +44,7 @@ each("G6 a catch-all sees every event, in and out, in order", server, async ({ c
   await echo.next();
   failed(await peer.call("nobody handles this", 2));
   await peer.call("ask", "question");
-  await peer.call("cast", {}, "news", 3);
+  await peer.call("cast", { to: [peer.id] }, "news", 3);
   const [log] = await peer.call("log");
   same(log, [
     ["in", "echo", ["a", { b: [1, null] }]],
@@ -52,7 +52,7 @@ each("G6 a catch-all sees every event, in and out, in order", server, async ({ c
     ["in", "nobody handles this", [2]],
     ["in", "ask", ["question"]],
     ["out", "question", []],
-    ["in", "cast", [{}, "news", 3]],
+    ["in", "cast", [{ to: [peer.id] }, "news", 3]],
     ["out", "news", [3]],
     ["in", "log", []],
   ]);

@@ -79,8 +79,10 @@ each("G1 namespaces, auth and refusals", async ({ connect }) => {
   same(await root.call("ack", "alive"), ["alive"]);
 });
 
+let made = 0;
 each("G1 broadcasts", async ({ connect }) => {
-  const [a, b] = [await connect("/dynamic-8"), await connect("/dynamic-8")];
+  const place = `/dynamic-${made++}`; // each test's own: peers of the last one may still be going
+  const [a, b] = [await connect(place), await connect(place)];
   const news = [a, b].map((peer) => peer.inbox("news"));
   await b.call("join", ["room"]);
   await a.call("cast", {}, "news", 1, BYTES);

@@ -77,8 +77,7 @@ pub(super) struct Polling {
     pub(super) poll: Option<Waker>,
     /// The body of a POST, for the task.
     pub(super) body: Option<Body>,
-    /// What became of the body, for the POST.
-    pub(super) outcome: Option<Result<(), ()>>,
+    /// The POST that is being read, or waits for its turn.
     pub(super) post: Option<Waker>,
 }
 
@@ -130,14 +129,21 @@ impl Connection {
         refusal
     }
 
-    /// Offers a POST's body to the task.
-    pub(super) fn offer(&self, body: Body) {
+    /// Gives a POST's body to the task as soon as it has taken the one before; forgets it if the session is over.
+    pub(super) fn poll_offer(&self, cx: &Context<'_>, body: &mut Option<Body>) -> Poll<()> {
         let mut shared = self.lock();
-        if let Some(polling) = &mut shared.polling {
-            polling.outcome = None;
-            polling.body = Some(body);
+        let closed = shared.session.is_closed();
+        let Some(polling) = &mut shared.polling else { return Poll::Ready(()) };
+        if polling.body.is_some() && !closed {
+            polling.post = Some(cx.waker().clone());
+            return Poll::Pending;
         }
-        shared.wake(self.hub.config.send_budget);
+        polling.post = None;
+        if !closed {
+            polling.body = body.take();
+            shared.wake(self.hub.config.send_budget);
+        }
+        Poll::Ready(())
     }
 
     /// Offers a WebSocket that wants to take the session over; given back when the session is over.
@@ -276,7 +282,7 @@ impl Shared {
             if !self.queue.is_empty() || self.session.is_closed() {
                 polling.poll.take().into_iter().for_each(Waker::wake);
             }
-            if polling.outcome.is_some() || self.session.is_closed() {
+            if polling.body.is_none() || self.session.is_closed() {
                 polling.post.take().into_iter().for_each(Waker::wake);
             }
         }

@@ -375,13 +375,8 @@ impl Task {
     fn read_body(&mut self, cx: &mut Context<'_>) -> bool {
         let body = self.connection.lock().polling.as_mut().and_then(|polling| polling.body.take());
         let Some(Body { bytes, binary }) = body else { return false };
-        let outcome = self.payload(cx, &bytes, binary);
-        if let Err(end) = &outcome {
-            self.broken(*end);
-        }
-        let mut shared = self.connection.lock();
-        if let Some(polling) = &mut shared.polling {
-            polling.outcome = Some(outcome.map_err(drop));
+        if let Err(end) = self.payload(cx, &bytes, binary) {
+            self.broken(end);
         }
         true
     }

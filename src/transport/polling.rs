@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use bytes::{Buf, Bytes};
 use http_body::Body as HttpBody;
-use tower_socketio_proto::engineio::{ContentType, Input, Refusal, Version};
+use tower_socketio_proto::engineio::{ContentType, Input, Refusal, Version, decode_payload};
 
 use super::connection::{Body, Connection};
 
@@ -96,7 +96,7 @@ impl Drop for Parked<'_> {
     }
 }
 
-/// Takes a POST's packets in, and answers when they are.
+/// Takes a POST's packets in.
 pub(super) async fn post<B>(
     connection: &Arc<Connection>,
     body: B,
@@ -128,11 +128,11 @@ where
     // A session that ends meanwhile ends the request as well, however slowly its body comes.
     let mut next = async || {
         poll_fn(|cx| {
-            if connection.is_over_for_post(cx) {
-                Poll::Ready(None)
-            } else {
-                body.as_mut().poll_frame(cx).map(Some)
+            let frame = body.as_mut().poll_frame(cx);
+            if frame.is_pending() && connection.is_over_for_post(cx) {
+                return Poll::Ready(None);
             }
+            frame.map(Some)
         })
         .await
     };
@@ -155,29 +155,20 @@ where
         }
     }
     receiving.end = Input::PostFinished;
-    connection.offer(Body { bytes: Bytes::from(bytes), binary });
-    let outcome = poll_fn(|cx| {
-        let mut shared = connection.lock();
-        let closed = shared.session.is_closed();
-        match &mut shared.polling {
-            Some(polling) => match polling.outcome.take() {
-                Some(Ok(())) => Poll::Ready(Outcome::Ok),
-                Some(Err(())) => Poll::Ready(Outcome::Bad),
-                None if closed => Poll::Ready(Outcome::Ok),
-                None => {
-                    polling.post = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-            },
-            None => Poll::Ready(Outcome::Ok),
-        }
-    })
-    .await;
+    let version = connection.protocol.version;
+    if let Err(error) = decode_payload(version, binary, &bytes, &connection.limits()) {
+        tracing::debug!(target: "socketio::polling", %error, "invalid payload");
+        connection.feed(Input::Invalid);
+        return Outcome::Bad;
+    }
+    // The next body waits while the task has not taken the one before, which it does not while it reads nothing.
+    let mut body = Some(Body { bytes: Bytes::from(bytes), binary });
+    poll_fn(|cx| connection.poll_offer(cx, &mut body)).await;
     drop(receiving);
-    outcome
+    Outcome::Ok
 }
 
-/// A POST that is being read or worked off.
+/// A POST that is being read, or waits for its turn.
 struct Receiving<'a> {
     connection: &'a Arc<Connection>,
     end: Input<'static>,

@@ -16,6 +16,14 @@ pub(crate) fn all(chores: &mut Chores) -> Result {
         let mut doc = chores.cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
         chores.run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
+    chores.step("oldest compiler", |chores| {
+        let toolchain = concat!("+", env!("CARGO_PKG_RUST_VERSION"));
+        if !tools::has_toolchain(chores, toolchain) {
+            println!("left out: `rustup toolchain install {}` is needed", &toolchain[1..]);
+            return Ok(());
+        }
+        chores.run(&mut chores.cargo(&[toolchain, "check", "--workspace", "--all-features"]))
+    })?;
     chores.step("licences, bans and sources", |chores| {
         if tools::find("cargo-deny").is_none() {
             println!("left out: `cargo install cargo-deny --locked` is needed");

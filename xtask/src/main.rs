@@ -15,7 +15,7 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   ci                          everything that must hold: the checks, then the tests
-  check                       format, lints, documentation, licences
+  check                       format, lints, documentation, oldest compiler, licences
   test                        all tests
   test rust                   the Rust tests, with all, the default and no features
   test npm                    the npm clients of three major versions

@@ -19,6 +19,11 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
     env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
+/// Whether this compiler, `+nightly` for example, is installed.
+pub(crate) fn has_toolchain(chores: &Chores, name: &str) -> bool {
+    chores.cargo(&[name, "--version"]).output().is_ok_and(|output| output.status.success())
+}
+
 /// Node.js and npm, found before any other of their kind.
 pub(crate) struct Node {
     path: OsString,

@@ -94,7 +94,7 @@ impl Arguments {
     }
 
     /// Makes incoming arguments of outgoing ones: those of an event with its name, those of an acknowledgement with an
-    /// empty name.
+    /// empty name. So the event whose name is empty, which a peer may send, cannot be made here.
     ///
     /// Text that [`write_event`](super::write_event) or [`write_arguments`](super::write_arguments) did not write gives
     /// no arguments, or an error when they are deserialised.
