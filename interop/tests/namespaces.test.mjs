@@ -1,7 +1,7 @@
 // D18, D19, D20, D22, D25, D40: namespaces on one connection, dynamic ones, guarded ones.
 import assert from "node:assert/strict";
 import { each } from "../support/clients.mjs";
-import { deviation, onNode, same } from "../support/expect.mjs";
+import { onNode, same } from "../support/expect.mjs";
 import { shared } from "../support/server.mjs";
 
 const server = shared();

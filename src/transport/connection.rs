@@ -147,10 +147,10 @@ impl Connection {
     }
 
     /// Offers a WebSocket that wants to take the session over; given back when the session is over.
-    pub(super) fn offer_probe(&self, io: Io, early: Bytes) -> Result<(), Probe> {
+    pub(super) fn offer_probe(&self, io: Io, early: Bytes) -> Result<(), Box<Probe>> {
         let mut shared = self.lock();
         if shared.ended {
-            return Err(Probe::new(io, &early, self.hub.config.max_payload));
+            return Err(Box::new(Probe::new(io, &early, self.hub.config.max_payload)));
         }
         shared.notices.probe = Some(Box::new((io, early)));
         shared.wake(self.hub.config.send_budget);

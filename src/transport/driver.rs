@@ -240,10 +240,8 @@ impl Task {
             let max_payload = self.connection.hub.config.max_payload;
             self.probe = Some(Box::new(Probe::new(io, &early, max_payload)));
         }
-        if let Some(probe) = &mut self.probe {
-            if probe_pong {
-                probe.pong();
-            }
+        if probe_pong && let Some(probe) = &mut self.probe {
+            probe.pong();
         }
         if probe_dropped && let Some(probe) = self.probe.take() {
             self.drop_probe(*probe);

@@ -66,7 +66,6 @@ impl Task {
                 self.finish();
             }
             Wire::WebSocket { .. } => {
-                connection.hub.links().remove(&connection.sid);
                 if !self.closed {
                     // Without a status code, as Node closes.
                     let mut frame = Vec::new();

@@ -246,6 +246,9 @@ fn open_websocket(
 }
 
 fn probe(hub: &Arc<Hub>, parts: &mut Parts, connection: Arc<Connection>) -> Result<Response<Bytes>, Refused> {
+    if connection.lock().session.is_closed() {
+        return Err(Refused::UnknownSid);
+    }
     let response = websocket::accept(parts).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
     let upgrade = upgrade(parts).ok_or(Refused::BadRequest)?;
     let refused = !hub.config.allow_upgrades || connection.feed(Input::ProbeOpened).is_some();

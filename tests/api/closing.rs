@@ -76,7 +76,8 @@ async fn draining_spreads_the_clients_over_the_time() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_hangs_up_is_dropped_in_time() -> Test {
-    let io = SocketIo::builder().close_grace(Duration::from_secs(3)).namespace("/", Namespace::new()).build()?;
+    let io =
+        SocketIo::builder().close_grace(Duration::from_secs(3)).namespace("/", Namespace::new()).build()?;
     let mut raw = Raw::with(&io, 256, "", &[]).await;
     raw.enter("/").await;
     io.emit("large", "x".repeat(10_000));

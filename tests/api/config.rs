@@ -16,15 +16,21 @@ fn error(builder: Builder) -> ConfigError {
 fn malformed_names_are_refused() {
     for name in ["chat", "/a,b", "/a?b", "/{", "/{}", "/x{room}", "/{a}b", "/}"] {
         let refused = error(SocketIo::builder().namespace(name, Namespace::new()));
-        assert!(matches!(&refused, ConfigError::MalformedNamespace(text) if text == name), "{name}: {refused}");
+        assert!(
+            matches!(&refused, ConfigError::MalformedNamespace(text) if text == name),
+            "{name}: {refused}"
+        );
     }
-    let refused = error(SocketIo::builder().namespace(Pattern::predicate("label", async |_, _| true), Namespace::new()));
+    let refused = error(
+        SocketIo::builder().namespace(Pattern::predicate("label", async |_, _| true), Namespace::new()),
+    );
     assert!(matches!(refused, ConfigError::MalformedNamespace(text) if text == "label"));
 }
 
 #[test]
 fn a_name_is_taken_once() -> Test {
-    let twice = || SocketIo::builder().namespace("/chat", Namespace::new()).namespace("/chat", Namespace::new());
+    let twice =
+        || SocketIo::builder().namespace("/chat", Namespace::new()).namespace("/chat", Namespace::new());
     assert!(matches!(error(twice()), ConfigError::DuplicateNamespace(name) if name == "/chat"));
     let root = SocketIo::builder().namespace("/", Namespace::new()).namespace("", Namespace::new());
     assert!(matches!(error(root), ConfigError::DuplicateNamespace(name) if name == "/"));
@@ -37,7 +43,8 @@ fn a_name_is_taken_once() -> Test {
 
 #[test]
 fn reserved_events_are_refused() {
-    for event in ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"] {
+    for event in ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]
+    {
         let refused = error(SocketIo::builder().namespace("/", Namespace::new().on(event, async || {})));
         assert!(matches!(&refused, ConfigError::ReservedEvent(name) if name == event), "{refused}");
         let refused = SocketIo::default().namespace("/", Namespace::new().on(event, async || {}));
@@ -121,7 +128,9 @@ async fn a_server_without_any_declaration_accepts_nobody_and_can_emit() -> Test 
     let io = SocketIo::builder().build()?;
     assert_eq!(io.emit("e", ()).reached(), 0);
     let refused = tower_socketio::TestClient::new(&io).connect("/").await;
-    assert!(matches!(refused, Err(tower_socketio::TestError::Refused(error)) if error.message() == "Invalid namespace"));
+    assert!(
+        matches!(refused, Err(tower_socketio::TestError::Refused(error)) if error.message() == "Invalid namespace")
+    );
     io.namespace("/", Namespace::new())?;
     join(&io).await;
     Ok(())

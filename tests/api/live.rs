@@ -35,7 +35,9 @@ async fn a_handler_added_later_comes_behind_and_replaces_nobody() -> Test {
 async fn a_socket_may_have_listeners_of_its_own() -> Test {
     let log = Log::new();
     let (namespaces, own) = (log.clone(), log.clone());
-    let io = serve(Namespace::new().on("e", async move || namespaces.push("namespace")).on("count", async || Ack(0)));
+    let io = serve(
+        Namespace::new().on("e", async move || namespaces.push("namespace")).on("count", async || Ack(0)),
+    );
     let (one, two) = (join(&io).await, join(&io).await);
     let socket = io.socket(one.id()).expect("the socket is here");
     let id = socket.on("e", async move |Data(n): Data<u32>| {
@@ -122,7 +124,11 @@ async fn reserved_events_and_unknown_namespaces_are_errors() -> Test {
     let client = join(&io).await;
     let socket = io.socket(client.id()).expect("the socket is here");
     for event in ["connect", "disconnect", "newListener"] {
-        let added = [socket.on(event, async || {}), socket.once(event, async || {}), io.of("/").on(event, async || {})];
+        let added = [
+            socket.on(event, async || {}),
+            socket.once(event, async || {}),
+            io.of("/").on(event, async || {}),
+        ];
         for added in added {
             assert!(matches!(added, Err(ConfigError::ReservedEvent(name)) if name == event));
         }

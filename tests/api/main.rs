@@ -5,6 +5,7 @@ mod support;
 
 mod ack_sender;
 mod acks;
+mod adapter;
 mod binary;
 mod broadcast_acks;
 mod closing;
@@ -19,8 +20,10 @@ mod listeners;
 mod live;
 mod ordering;
 mod panics;
+mod parser;
 mod patterns;
 mod polling;
 mod reply;
 mod rooms;
 mod sending;
+mod stack;

@@ -1,14 +1,11 @@
 //! Namespaces that come into being by their names.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
-use tower_socketio::adapter::{
-    Action, Adapter, AdapterError, Answers, BoxFuture, Handle, LocalAdapter, Member, Outgoing, RemoteSocket, Room, Target,
-};
 use tower_socketio::{Ack, Data, Namespace, Path, Pattern, Socket, SocketIo, TestClient, TestError};
 
+use crate::adapter::Noting;
 use crate::support::{Gate, Log, Raw, Test, idle};
 
 fn chat() -> Namespace {
@@ -50,7 +47,10 @@ async fn the_pattern_reaches_every_child_and_the_childs_name_only_that_one() -> 
     assert_eq!(io.of("/chat/a").emit("one", 2).reached(), 1);
     assert_eq!(one.next::<u32>("one").await?, 2);
     assert!(matches!(two.next::<u32>("one").await, Err(TestError::Silence)));
-    assert_eq!((io.of("/chat/{room}").count(), io.of("/chat/b").count(), io.of("/chat/c").count()), (2, 1, 0));
+    assert_eq!(
+        (io.of("/chat/{room}").count(), io.of("/chat/b").count(), io.of("/chat/c").count()),
+        (2, 1, 0)
+    );
     assert_eq!(io.of("/chat/{room}").fetch_sockets().await?.len(), 2);
     Ok(())
 }
@@ -78,7 +78,8 @@ async fn a_predicate_decides_by_name_and_auth() -> Test {
         seen.push(format!("{name} {auth}"));
         async move {
             tokio::task::yield_now().await;
-            name.strip_prefix("/dynamic-").is_some_and(|number| number.parse::<u32>().is_ok()) && auth["token"] == "t"
+            name.strip_prefix("/dynamic-").is_some_and(|number| number.parse::<u32>().is_ok())
+                && auth["token"] == "t"
         }
     });
     let io = SocketIo::builder()
@@ -117,65 +118,20 @@ async fn events_wait_for_the_predicate() -> Test {
     Ok(())
 }
 
-/// Counts how many adapters there are: one for each namespace that exists.
-#[derive(Debug)]
-struct Counted(LocalAdapter, Arc<AtomicUsize>);
-
-impl Adapter for Counted {
-    fn add(&self, member: Arc<dyn Member>) -> Handle {
-        self.0.add(member)
-    }
-    fn remove(&self, at: Handle) {
-        self.0.remove(at);
-    }
-    fn join(&self, at: Handle, rooms: &[Room]) {
-        self.0.join(at, rooms);
-    }
-    fn leave(&self, at: Handle, rooms: &[Room]) {
-        self.0.leave(at, rooms);
-    }
-    fn leave_all(&self, at: Handle) {
-        self.0.leave_all(at);
-    }
-    fn rooms(&self, at: Handle) -> Vec<Room> {
-        self.0.rooms(at)
-    }
-    fn find(&self, id: &str) -> Option<Arc<dyn Member>> {
-        self.0.find(id)
-    }
-    fn broadcast(&self, packet: &Arc<Outgoing>, to: &Target) -> usize {
-        self.0.broadcast(packet, to)
-    }
-    fn broadcast_with_ack(&self, packet: &Arc<Outgoing>, to: &Target, answers: &Arc<dyn Answers>) -> usize {
-        self.0.broadcast_with_ack(packet, to, answers)
-    }
-    fn act(&self, action: Action, to: &Target) {
-        self.0.act(action, to);
-    }
-    fn members(&self, to: &Target) -> Vec<Arc<dyn Member>> {
-        self.0.members(to)
-    }
-    fn room_names(&self) -> Vec<Room> {
-        self.0.room_names()
-    }
-    fn fetch(&self, to: &Target) -> BoxFuture<'_, Result<Vec<RemoteSocket>, AdapterError>> {
-        self.0.fetch(to)
-    }
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.1.fetch_sub(1, Ordering::Relaxed);
-        self.0.close()
-    }
+/// How many namespaces exist, by their adapters.
+fn existing(made: &Log, calls: &Log) -> usize {
+    made.all().len() - calls.all().iter().filter(|call| *call == "close").count()
 }
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_names_leave_nothing_behind() -> Test {
-    let existing = Arc::new(AtomicUsize::new(0));
-    let count = existing.clone();
+    let (made, calls) = (Log::new(), Log::new());
+    let (names, noted) = (made.clone(), calls.clone());
     let io = SocketIo::builder()
         .max_namespaces(20_000)
-        .adapter(move |_| {
-            count.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Counted(LocalAdapter::new(), count.clone()))
+        .adapter(move |name| {
+            names.push(name);
+            Arc::new(Noting::new(&noted))
         })
         .namespace("/chat/{room}", chat())
         .build()?;
@@ -183,28 +139,28 @@ async fn ten_thousand_names_leave_nothing_behind() -> Test {
     for n in 0..10_000 {
         raw.enter(&format!("/chat/{n}")).await;
     }
-    assert_eq!((existing.load(Ordering::Relaxed), io.of("/chat/{room}").count()), (10_000, 10_000));
+    assert_eq!((existing(&made, &calls), io.of("/chat/{room}").count()), (10_000, 10_000));
     for n in 0..5_000 {
         raw.send(&format!("41/chat/{n},")).await;
     }
     idle().await;
-    assert_eq!((existing.load(Ordering::Relaxed), io.of("/chat/{room}").count()), (5_000, 5_000));
+    assert_eq!((existing(&made, &calls), io.of("/chat/{room}").count()), (5_000, 5_000));
     drop(raw);
     idle().await;
-    assert_eq!((existing.load(Ordering::Relaxed), io.of("/chat/{room}").count()), (0, 0));
+    assert_eq!((existing(&made, &calls), io.of("/chat/{room}").count()), (0, 0));
     assert!(io.of("/chat/{room}").sockets().is_empty());
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn refused_and_unknown_names_leave_nothing_behind() -> Test {
-    let existing = Arc::new(AtomicUsize::new(0));
-    let count = existing.clone();
+    let (made, calls) = (Log::new(), Log::new());
+    let (names, noted) = (made.clone(), calls.clone());
     let refuse = async || Err::<(), _>(tower_socketio::WireError::new("no"));
     let io = SocketIo::builder()
-        .adapter(move |_| {
-            count.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Counted(LocalAdapter::new(), count.clone()))
+        .adapter(move |name| {
+            names.push(name);
+            Arc::new(Noting::new(&noted))
         })
         .namespace("/no/{room}", Namespace::new().on_connect(refuse))
         .build()?;
@@ -216,7 +172,7 @@ async fn refused_and_unknown_names_leave_nothing_behind() -> Test {
         assert!(raw.next().await.contains("Invalid namespace"));
     }
     idle().await;
-    assert_eq!(existing.load(Ordering::Relaxed), 0);
+    assert_eq!(existing(&made, &calls), 0);
     Ok(())
 }
 
