@@ -54,9 +54,10 @@ async fn others_hear_what_is_said() -> Result {
     let io = server()?;
     let ada = TestClient::new(&io).auth("secret").connect("/").await?;
     let mut grace = TestClient::new(&io).auth("secret").connect("/").await?;
-    ada.emit("say", "hello");
     grace.answer::<()>("who are you?", "Grace").await?;
-    assert_eq!(grace.next::<String>("said").await?, "hello");
+    assert_eq!(grace.next::<String>("hello").await?, "Grace");
+    ada.emit("say", "good morning");
+    assert_eq!(grace.next::<String>("said").await?, "good morning");
     Ok(())
 }
 

@@ -39,6 +39,6 @@ pub mod fuzzing {
     pub use crate::transport::fuzzing::{Outcome, read_messages};
 }
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use tower_socketio::fuzzing::{Outcome, read_messages};
+use tower_socketio_proto::websocket::unmask;
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
@@ -45,13 +46,13 @@ fn cuts(source: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u16>> {
             Ok(if wide & 1 == 0 { wide >> 1 } else { wide >> 10 })
         })
         .collect::<arbitrary::Result<_>>()?;
-    Ok(few.iter().copied().cycle().take(if few.is_empty() { 0 } else { 1000 }).collect())
+    Ok(few.iter().copied().cycle().take(if few.is_empty() { 0 } else { 200 }).collect())
 }
 
 /// Frames that are proper for the most part.
 fn frames(source: &mut Unstructured<'_>) -> Vec<u8> {
     let mut stream = Vec::new();
-    while !source.is_empty() && stream.len() < 1 << 20 {
+    while !source.is_empty() && stream.len() < 1 << 18 {
         if frame(source, &mut stream).is_err() {
             break;
         }
@@ -95,7 +96,9 @@ fn frame(source: &mut Unstructured<'_>, stream: &mut Vec<u8>) -> arbitrary::Resu
     if masked != 0 {
         stream.extend_from_slice(&mask);
     }
-    stream.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    let start = stream.len();
+    stream.extend_from_slice(&payload);
+    unmask(&mut stream[start..], mask);
     Ok(())
 }
 
@@ -120,7 +123,8 @@ fn payload(source: &mut Unstructured<'_>, opcode: u8) -> arbitrary::Result<Vec<u
         _ => usize::from(u8::arbitrary(source)?) % 20,
     };
     let start = usize::from(bits >> 1 & 1);
-    Ok(pattern.iter().copied().cycle().skip(start).take(length).collect())
+    let repeated = pattern.repeat((start + length).div_ceil(pattern.len()));
+    Ok(repeated[start..start + length].to_vec())
 }
 
 fn tungstenite(stream: &[u8], max_payload: usize) -> (Vec<Outcome>, Option<Error>) {

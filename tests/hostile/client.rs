@@ -193,8 +193,7 @@ impl Peer {
 
     /// Ends the connection by a reset.
     pub(crate) fn reset(self) {
-        let stream = self.stream.into_std().expect("a socket of the runtime");
-        let _ = TcpSocket::from_std_stream(stream).set_zero_linger();
+        let _ = self.stream.set_zero_linger();
     }
 }
 
