@@ -56,7 +56,9 @@ async fn packets_show_in_the_log_and_secrets_do_not() -> Result<(), Box<dyn std:
     io.close().await;
 
     let log = String::from_utf8(log.0.lock().expect("no panic").clone())?;
-    for shown in ["socketio::engine", "socketio::socket", "socketio::parser", "event=\"login\"", "session closed"] {
+    for shown in
+        ["socketio::engine", "socketio::socket", "socketio::parser", "event=\"login\"", "session closed"]
+    {
         assert!(log.contains(shown), "{shown} is not in the log:\n{log}");
     }
     assert!(!log.contains("secret"), "a secret is in the log:\n{log}");

@@ -95,6 +95,11 @@ impl Dispatch {
         self.entered
     }
 
+    /// Whether a namespace is deciding about the client.
+    pub(super) fn is_entering(&self) -> bool {
+        self.entries.iter().any(|entry| !matches!(entry.state, State::Entered(..)))
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.running.as_ref().is_some_and(|running| !running.is_empty())
     }

@@ -206,8 +206,10 @@ impl Task {
             self.fail();
         }
         if passed(self.connect_deadline) {
-            self.connect_deadline = None;
-            if !self.dispatch.has_entered() {
+            // A hook that is still deciding has a deadline of its own.
+            self.connect_deadline =
+                self.dispatch.is_entering().then(|| now + connection.hub.config.connect_timeout);
+            if !self.dispatch.has_entered() && self.connect_deadline.is_none() {
                 connection.lock().feed(&connection, Input::Close(Reason::ForcedServerClose));
             }
         }
@@ -252,7 +254,11 @@ impl Task {
         if let Some(reason) = closed {
             self.close(reason);
         } else if overflowed {
-            self.connection.lock().queue.clear();
+            let writing = match &self.wire {
+                Wire::WebSocket { writer, .. } => writer.len(),
+                Wire::Polling => 0,
+            };
+            self.connection.lock().queue.clear(writing);
             self.connection.lock().feed(&self.connection, Input::Close(Reason::ForcedServerClose));
         } else if let Some(reason) = close
             && matches!(self.phase, Phase::Open)

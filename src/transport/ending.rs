@@ -19,7 +19,7 @@ impl Task {
         self.closed = true;
         let connection = self.connection.clone();
         let mut shared = connection.lock();
-        shared.queue.clear();
+        shared.queue.clear(0);
         if matches!(self.phase, Phase::Lingering(_) | Phase::Ending(_)) {
             drop(shared);
             self.finish();

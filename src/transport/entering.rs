@@ -130,8 +130,7 @@ impl Dispatch {
 
     /// Lets go of the HTTP request, and with it of hyper's buffers, once nobody who was first can ask for it.
     pub(super) fn release_parts(&mut self) {
-        let entering = |entry: &Entry| !matches!(entry.state, State::Entered(..));
-        if !self.entries.iter().any(entering) {
+        if !self.is_entering() {
             self.parts = None;
         }
     }

@@ -246,9 +246,10 @@ impl OutQueue {
         }
     }
 
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        *self = Self::new(self.is_apart());
+    /// Forgets everything but the bytes that the task is writing.
+    pub(super) fn clear(&mut self, writing: usize) {
+        self.store = Self::new(self.is_apart()).store;
+        self.bytes = writing;
     }
 }
 
