@@ -14,7 +14,7 @@ use tungstenite::{Error, Message};
 
 fuzz_target!(|input: &[u8]| {
     let [flags, input @ ..] = input else { return };
-    let max_payload = [16, 125, 300, 100_000][usize::from(flags & 3)];
+    let max_payload = [16, 125, 300, 70_000][usize::from(flags & 3)];
     let mut source = Unstructured::new(input);
     let Ok(cuts) = cuts(&mut source) else { return };
     let mut stream = match flags & 4 {
@@ -128,8 +128,10 @@ fn payload(source: &mut Unstructured<'_>, opcode: u8) -> arbitrary::Result<Vec<u
 }
 
 fn tungstenite(stream: &[u8], max_payload: usize) -> (Vec<Outcome>, Option<Error>) {
-    let config =
-        WebSocketConfig::default().max_message_size(Some(max_payload)).max_frame_size(Some(max_payload));
+    let config = WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .max_message_size(Some(max_payload))
+        .max_frame_size(Some(max_payload));
     let mut context = WebSocketContext::new(Role::Server, Some(config));
     let mut wire = Wire(stream);
     let mut outcomes = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tower_socketio_proto::socketio::is_reserved;
 
 use super::Table;
-use super::table::{Inner, OnError};
+use super::table::{Inner, OnError, next_id};
 use crate::handler::{Arguments, Bind, Handler, bind};
 use crate::hub::{
     ConfigError, ConnectRequest, Connected, Disconnect, IntoReply, PacketRequest, Socket, WireError,
@@ -209,12 +209,10 @@ impl Namespace {
         };
         for (event, bind) in self.events {
             check(&event)?;
-            table.next_id += 1;
-            table.events.entry(event.into()).or_default().push((table.next_id, bind(&())));
+            table.events.entry(event.into()).or_default().push((next_id(), bind(&())));
         }
         for bind in self.any {
-            table.next_id += 1;
-            table.any.push((table.next_id, bind(&())));
+            table.any.push((next_id(), bind(&())));
         }
         Ok(Table::new(table))
     }

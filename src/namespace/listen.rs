@@ -1,15 +1,13 @@
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::builder::check;
+use super::table::next_id;
 use crate::handler::{Arguments, Handler, bind};
 use crate::hub::{ConfigError, IntoReply, Listener, PacketRequest, Socket};
 
 /// A listener that was added while serving, to be removed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HandlerId(pub(crate) u64);
-
-static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Listeners of one socket alone; they are called after those of its namespace, and cost nothing where there are none.
 impl Socket {
@@ -64,7 +62,7 @@ impl Socket {
         T: Arguments<PacketRequest, ()> + Send + 'static,
     {
         check(event)?;
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let id = next_id();
         let endpoint = bind(handler)(&());
         let listener = Listener { id, event: event.into(), once, endpoint };
         self.listeners_mut().lock().unwrap_or_else(PoisonError::into_inner).push(listener);

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::hub::{
@@ -23,7 +24,12 @@ pub(crate) struct Inner {
     pub(super) disconnect: Vec<Shared<Disconnect>>,
     pub(super) error: Option<OnError>,
     pub(super) sequential: bool,
-    pub(super) next_id: u64,
+}
+
+/// A number for a handler that no other has, in whichever namespace or on whichever socket.
+pub(super) fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Who hears an event.
@@ -52,8 +58,7 @@ impl Table {
     pub(crate) fn add(&self, event: &str, endpoint: Shared<PacketRequest>) -> Result<u64, ConfigError> {
         super::builder::check(event)?;
         let mut table = self.write();
-        table.next_id += 1;
-        let id = table.next_id;
+        let id = next_id();
         table.events.entry(event.into()).or_default().push((id, endpoint));
         Ok(id)
     }

@@ -18,9 +18,14 @@ use super::io::Io;
 use super::websocket::Reader;
 use crate::hub::{Handshake, Hub, Link, Protocol, Transport, is_id, new_id};
 
-/// The session's id cannot be used.
+/// Why no session was opened.
 #[derive(Debug)]
-pub(super) struct BadId;
+pub(super) enum Unopened {
+    /// `id_generator` gave an id that is malformed or taken.
+    BadId,
+    /// The server is going away.
+    Draining,
+}
 
 /// Opens a session over a transport; over a WebSocket with its bytes.
 pub(super) fn open(
@@ -30,11 +35,11 @@ pub(super) fn open(
     version: Version,
     address: Option<SocketAddr>,
     websocket: Option<(Io, &[u8])>,
-) -> Result<Arc<Connection>, BadId> {
+) -> Result<Arc<Connection>, Unopened> {
     hub.note_runtime();
     let sid = match &hub.config.id_generator {
         None => new_id(),
-        Some(make) => Some(make(&parts)).filter(|id| is_id(id)).ok_or(BadId)?.into(),
+        Some(make) => Some(make(&parts)).filter(|id| is_id(id)).ok_or(Unopened::BadId)?.into(),
     };
     let address = address.or_else(|| websocket.as_ref().and_then(|(io, _)| io.peer()));
     let handshake = Handshake {
@@ -55,7 +60,12 @@ pub(super) fn open(
     let connection = Arc::new(connection);
     let link: Arc<dyn Link> = connection.clone();
     if !hub.links().insert(sid, link) {
-        return Err(BadId);
+        return Err(Unopened::BadId);
+    }
+    // After the insertion: either a drain that begins now finds the connection, or it is seen here.
+    if hub.is_draining() {
+        hub.links().remove(&connection.sid);
+        return Err(Unopened::Draining);
     }
     connection.lock().queue.push_text(&packet(hub, &connection, transport));
     tracing::debug!(target: "socketio::engine", ?version, ?transport, "session opened");

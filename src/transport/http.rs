@@ -14,10 +14,11 @@ use serde_json::json;
 use tower_socketio_proto::engineio::{ContentType, Input, Version};
 
 use super::connection::Connection;
+use super::handshake::{self, Unopened};
 use super::io::Io;
 use super::polling::{Outcome, poll, post};
 use super::probe::Probe;
-use super::{handshake, websocket};
+use super::websocket;
 use crate::hub::{Hub, Transport, downcast};
 
 /// The query parameters that mean something to us; of one that comes twice the last counts.
@@ -181,9 +182,7 @@ where
         return Err(Refused::BadRequest);
     }
     if hub.is_draining() {
-        let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "The server is going away");
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        return Ok(response);
+        return Ok(going_away());
     }
     if let Some(check) = &hub.config.allow_request {
         check(parts).map_err(|error| Refused::Forbidden(error.message().to_owned()))?;
@@ -207,8 +206,11 @@ fn open_polling(
 ) -> Result<Response<Bytes>, Refused> {
     let mut copy = clone(parts);
     copy.extensions = parts.extensions.clone();
-    let connection =
-        handshake::open(hub, copy, query, version, peer, None).map_err(|_| Refused::BadRequest)?;
+    let connection = match handshake::open(hub, copy, query, version, peer, None) {
+        Ok(connection) => connection,
+        Err(Unopened::BadId) => return Err(Refused::BadRequest),
+        Err(Unopened::Draining) => return Ok(going_away()),
+    };
     let (content, payload) = {
         let mut shared = connection.lock();
         shared.queue.payload(version, query.base64, hub.config.max_payload)
@@ -238,8 +240,8 @@ fn open_websocket(
         let Some((io, early)) = upgraded(upgrade).await else { return };
         let uri = copy.uri.clone();
         let query = Query::parse(uri.query().unwrap_or_default());
-        if handshake::open(&hub, copy, &query, version, peer, Some((io, &early))).is_err() {
-            tracing::warn!(target: "socketio::engine", "`id_generator` gave an id that is malformed or taken");
+        if let Err(error) = handshake::open(&hub, copy, &query, version, peer, Some((io, &early))) {
+            tracing::warn!(target: "socketio::engine", ?error, "no session");
         }
     });
     Ok(edit(response, initial.as_deref(), Some(parts)))
@@ -339,6 +341,12 @@ where
             response
         }
     })
+}
+
+fn going_away() -> Response<Bytes> {
+    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "The server is going away");
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn payload_response(content: ContentType, payload: Vec<u8>) -> Response<Bytes> {
