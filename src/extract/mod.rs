@@ -65,7 +65,8 @@ use crate::hub::{Context, PublicError};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an argument for a handler of a `{C}`",
     label = "one of its arguments does not fit",
-    note = "the client's data is `Data<{Self}>`, a part of the state `State<{Self}>`, data of the socket `Extension<{Self}>`"
+    note = "the client's data is `Data<..>` in event handlers, its `auth` is `Auth<..>` and its request `Http<..>` in `on_connect`",
+    note = "everywhere: a part of the state is `State<..>`, data of the socket `Extension<..>`"
 )]
 pub trait FromContext<C, S>: Sized {
     /// What the client is told when it cannot be read.

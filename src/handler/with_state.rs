@@ -34,6 +34,7 @@ impl<H, T, S: fmt::Debug> fmt::Debug for WithState<H, T, S> {
 #[derive(Debug)]
 pub struct Moment<C>(C);
 
+#[diagnostic::do_not_recommend]
 impl<C, H, T, S> Handler<Moment<C>> for WithState<H, T, S>
 where
     C: Context,

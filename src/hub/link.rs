@@ -20,10 +20,10 @@ pub(crate) trait Link: Any + Send + Sync + fmt::Debug {
     fn handshake(&self) -> &Handshake;
     fn facts(&self) -> LinkFacts;
 
-    /// Queues one packet.
-    fn send(&self, packet: &Outbound<'_>, flags: Flags) -> Result<(), EmitError>;
-    /// Queues one packet that many connections share.
-    fn send_shared(&self, packet: &Outgoing, flags: Flags) -> Result<(), EmitError>;
+    /// Queues one packet; says how many others were dropped for it.
+    fn send(&self, packet: &Outbound<'_>, flags: Flags) -> Result<u64, EmitError>;
+    /// Queues one packet that many connections share; says how many others were dropped for it.
+    fn send_shared(&self, packet: &Outgoing, flags: Flags) -> Result<u64, EmitError>;
     /// Ready once less than half of the send budget is spent; `false` when closed.
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<bool>;
 

@@ -11,10 +11,13 @@ use super::{EmitError, Outbound, Socket, WireError};
 
 impl Inner {
     /// A packet was dropped because the connection's budget is spent: that is told, a closed connection is not.
-    pub(super) fn lost(&self, error: &EmitError) {
-        if let (EmitError::Full, Some(socket)) = (error, self.me.upgrade()) {
+    pub(super) fn told(&self, sent: Result<u64, EmitError>) -> Result<(), EmitError> {
+        if matches!(sent, Ok(1..) | Err(EmitError::Full))
+            && let Some(socket) = self.me.upgrade()
+        {
             Socket(socket).report(WireError::from(EmitError::Full));
         }
+        sent.map(drop)
     }
 }
 
@@ -31,9 +34,9 @@ impl Member for Inner {
             let (json, attachments) = (Some(&packet.args()[..]), packet.attachments());
             let namespace = self.space.name();
             let packet = Outbound { kind: Kind::Event, namespace, id: packet.ack(), json, attachments };
-            return self.link.send(&packet, flags).inspect_err(|error| self.lost(error)).is_ok();
+            return self.told(self.link.send(&packet, flags)).is_ok();
         }
-        self.link.send_shared(packet, flags).inspect_err(|error| self.lost(error)).is_ok()
+        self.told(self.link.send_shared(packet, flags)).is_ok()
     }
 
     fn ask(&self, packet: &Outgoing, flags: Flags, answers: &Arc<dyn Answers>) -> bool {

@@ -279,7 +279,7 @@ impl Socket {
             }
             let (json, attachments) = (Some(json.as_slice()), attachments.as_slice());
             let sent = self.0.link.send(&self.outbound(Kind::Event, id, json, attachments), flags);
-            sent.inspect_err(|error| self.0.lost(error))
+            self.0.told(sent)
         })
     }
 

@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 use super::connect::ConnectService;
 use super::packet::PacketService;
 use crate::hub::{
-    Accepted, BoxFuture, ConfigError, ConnectRequest, Connected, Context, Disconnect, Doors, Endpoint,
-    PacketRequest, Reply, ReplyKind, Socket, WireError, panicked,
+    Accepted, BoxFuture, ConfigError, ConnectRequest, Connected, Context, Disconnect, Doors, EmitError,
+    Endpoint, PacketRequest, Reply, ReplyKind, Socket, WireError, panicked,
 };
 use crate::namespace::Table;
 use tower::Service;
@@ -44,6 +44,8 @@ impl Doors for TableDoors {
 
     fn error(&self, socket: &Socket, error: WireError) {
         match error.source() {
+            // The connection has logged that already, once.
+            Some(source) if source.is::<EmitError>() => {}
             Some(_) => {
                 tracing::error!(target: "socketio::namespace", socket = socket.id(), %error, "a handler failed")
             }

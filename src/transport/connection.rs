@@ -179,7 +179,8 @@ impl Connection {
         tokio::time::Instant::now().into_std()
     }
 
-    fn admit(&self, shared: &mut Shared, size: usize, flags: Flags) -> Result<(), EmitError> {
+    /// Whether a packet may be queued, and how many others gave way to it.
+    fn admit(&self, shared: &mut Shared, size: usize, flags: Flags) -> Result<u64, EmitError> {
         if shared.session.is_closed() || shared.notices.overflowed {
             return Err(EmitError::Closed);
         }
@@ -188,12 +189,13 @@ impl Connection {
         }
         let config = &self.hub.config;
         match shared.queue.room(size, config.send_budget, config.overflow) {
-            Room::Enough => Ok(()),
-            Room::Dropped => {
-                if shared.dropped == 0 {
-                    tracing::warn!(target: "socketio::engine", "`send_budget` is spent: packets are dropped");
-                }
-                shared.dropped += 1;
+            Room::Enough => Ok(0),
+            Room::Made(dropped) => {
+                shared.note_dropped(dropped);
+                Ok(dropped)
+            }
+            Room::Dropped(others) => {
+                shared.note_dropped(1 + others);
                 Err(EmitError::Full)
             }
             Room::Overflow => {
@@ -205,6 +207,25 @@ impl Connection {
         }
     }
 }
+
+impl Connection {
+    fn admit_packet(
+        &self,
+        shared: &mut Shared,
+        packet: &Outbound<'_>,
+        size: usize,
+        flags: Flags,
+    ) -> Result<u64, EmitError> {
+        // A DISCONNECT is sent whatever waits: it is small, and comes once for each accepted socket.
+        if packet.kind == Kind::Disconnect && !shared.session.is_closed() {
+            return Ok(0);
+        }
+        self.admit(shared, size, flags)
+    }
+}
+
+/// Above so much that waits, answers to pings are left out: only the latest ping needs one (RFC 6455 §5.5.3).
+pub(super) const CONTROL_LIMIT: usize = 16 * 1024;
 
 impl Shared {
     pub(super) fn feed(&mut self, connection: &Connection, input: Input<'_>) -> Option<Refusal> {
@@ -222,7 +243,9 @@ impl Shared {
         while let Some(transmit) = self.session.poll_transmit() {
             match transmit {
                 Transmit::Ping => self.queue.push_text("2"),
-                Transmit::Pong => self.queue.push_text("3"),
+                // A peer that asks and does not read gets no further answers.
+                Transmit::Pong if self.queue.bytes() < CONTROL_LIMIT => self.queue.push_text("3"),
+                Transmit::Pong => {}
                 Transmit::ProbePong => self.notices.probe_pong = true,
                 // Whatever waits already answers the poll as well.
                 Transmit::Noop if self.queue.is_empty() => self.queue.push_text("6"),
@@ -251,6 +274,13 @@ impl Shared {
             }
         }
         refusal
+    }
+
+    fn note_dropped(&mut self, number: u64) {
+        if self.dropped == 0 {
+            tracing::warn!(target: "socketio::engine", "`send_budget` is spent: packets are dropped");
+        }
+        self.dropped += number;
     }
 
     /// Whether nothing stands between a packet and the peer.
@@ -351,44 +381,42 @@ impl Link for Connection {
             },
             upgraded: shared.session.upgraded(),
             waiting: shared.queue.bytes(),
-            dropped: shared.dropped + shared.queue.dropped(),
+            dropped: shared.dropped,
             closed: shared.session.is_closed(),
         }
     }
 
-    fn send(&self, packet: &Outbound<'_>, flags: Flags) -> Result<(), EmitError> {
+    fn send(&self, packet: &Outbound<'_>, flags: Flags) -> Result<u64, EmitError> {
         let estimate = 16
             + packet.namespace.len()
             + packet.json.map_or(0, <[u8]>::len)
             + packet.attachments.iter().map(|bytes| bytes.len() + 16).sum::<usize>();
-        // What the namespace itself says is sent whatever waits: it is small, and comes once.
-        let own = matches!(packet.kind, Kind::Connect | Kind::ConnectError | Kind::Disconnect);
-        let budgeted = if own { 0 } else { estimate };
+        let gave_way;
         let mut shared = self.lock();
         if !shared.queue.is_apart() && estimate < super::queue::LARGE && self.protocol.parser.is_json() {
-            self.admit(&mut shared, budgeted, flags)?;
+            gave_way = self.admit_packet(&mut shared, packet, estimate, flags)?;
             shared.queue.write(|out| write_frames(packet, &self.protocol, out));
         } else {
             drop(shared);
             let frames = frames(packet, &self.protocol);
             shared = self.lock();
-            self.admit(&mut shared, budgeted, flags)?;
+            gave_way = self.admit_packet(&mut shared, packet, estimate, flags)?;
             shared.queue.push(&frames, packet.kind == Kind::Event && packet.id.is_none());
         }
         tracing::debug!(target: "socketio::parser", kind = ?packet.kind, namespace = packet.namespace,
             id = packet.id, "sent");
         shared.wake_for_queue(self.hub.config.send_budget);
-        Ok(())
+        Ok(gave_way)
     }
 
-    fn send_shared(&self, packet: &Outgoing, flags: Flags) -> Result<(), EmitError> {
+    fn send_shared(&self, packet: &Outgoing, flags: Flags) -> Result<u64, EmitError> {
         // Encoded outside of the lock, by whoever needs this form first.
         let frames = packet.form(form_of(self.protocol.version));
         let mut shared = self.lock();
-        self.admit(&mut shared, frames.size(), flags)?;
+        let gave_way = self.admit(&mut shared, frames.size(), flags)?;
         shared.queue.push(frames, packet.ack().is_none());
         shared.wake_for_queue(self.hub.config.send_budget);
-        Ok(())
+        Ok(gave_way)
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<bool> {

@@ -42,6 +42,8 @@ pub(super) struct Entry {
     pub(super) name: Box<str>,
     pub(super) state: State,
     pub(super) in_flight: usize,
+    /// The last thing the client said about its being here is that it leaves; that waits for its turn.
+    pub(super) leaving: bool,
     /// Events that cannot start yet, in order.
     pub(super) parked: VecDeque<Parked>,
 }
@@ -55,6 +57,19 @@ pub(super) enum State {
 pub(super) enum Parked {
     Event(Arguments, Option<u64>),
     Leave,
+    /// The client left, and comes again.
+    Enter(Option<Arguments>),
+}
+
+impl Parked {
+    /// What it counts for in the receive budget.
+    fn cost(&self) -> usize {
+        let arguments = match self {
+            Self::Event(arguments, _) | Self::Enter(Some(arguments)) => arguments.wire_len(),
+            Self::Leave | Self::Enter(None) => 0,
+        };
+        OVERHEAD + arguments
+    }
 }
 
 /// The client broke the rules of Socket.IO; the connection is closed.
@@ -148,19 +163,32 @@ impl Dispatch {
         arguments: Arguments,
         id: Option<u64>,
     ) -> Result<(), Violation> {
-        let Some(at) = self.find(name) else { return self.strayed(name) };
+        let Some(at) = self.find_present(name) else { return self.strayed(name) };
         if self.can_start(at) {
             self.start_event(cx, at, arguments, id);
         } else {
-            self.parked_bytes += arguments.wire_len() + OVERHEAD;
             self.park(at, Parked::Event(arguments, id));
         }
         Ok(())
     }
 
-    fn park(&mut self, at: usize, parked: Parked) {
+    pub(super) fn park(&mut self, at: usize, parked: Parked) {
         self.parked += 1;
-        self.entries[at].parked.push_back(parked);
+        self.parked_bytes += parked.cost();
+        let entry = &mut self.entries[at];
+        match parked {
+            Parked::Leave => entry.leaving = true,
+            Parked::Enter(_) => entry.leaving = false,
+            Parked::Event(..) => {}
+        }
+        entry.parked.push_back(parked);
+    }
+
+    fn unpark(&mut self, at: usize) -> Option<Parked> {
+        let parked = self.entries[at].parked.pop_front()?;
+        self.parked -= 1;
+        self.parked_bytes -= parked.cost();
+        Some(parked)
     }
 
     /// Whether the next event of this entry may start, or the next parked one.
@@ -192,7 +220,7 @@ impl Dispatch {
     }
 
     fn leave(&mut self, cx: &mut Context<'_>, name: &str) -> Result<(), Violation> {
-        let Some(at) = self.find(name) else { return self.strayed(name) };
+        let Some(at) = self.find_present(name) else { return self.strayed(name) };
         // It keeps its place behind the events that came before it.
         if self.entries[at].parked.is_empty() && matches!(self.entries[at].state, State::Entered(..)) {
             self.left(cx, at);
@@ -280,23 +308,44 @@ impl Dispatch {
             let entry = &mut self.entries[at];
             let entered = matches!(entry.state, State::Entered(..));
             if entered && matches!(entry.parked.front(), Some(Parked::Leave)) {
-                self.left(cx, at);
+                self.leave_and_enter(cx, at);
+                at = 0;
                 continue;
             }
             if !self.has_place(&self.entries[at]) {
                 at += 1;
                 continue;
             }
-            match self.entries[at].parked.pop_front() {
-                Some(Parked::Event(arguments, id)) => {
-                    self.parked -= 1;
-                    self.parked_bytes -= arguments.wire_len() + OVERHEAD;
-                    self.start_event(cx, at, arguments, id);
-                }
+            match self.unpark(at) {
+                Some(Parked::Event(arguments, id)) => self.start_event(cx, at, arguments, id),
+                // A `Leave` is taken above, and an `Enter` with the `Leave` in front of it.
                 _ => {
                     self.entries[at].parked = VecDeque::new();
                     at += 1;
                 }
+            }
+        }
+    }
+
+    /// The client's DISCONNECT has its turn; if a CONNECT followed, what waits behind that is for the new socket.
+    fn leave_and_enter(&mut self, cx: &mut Context<'_>, at: usize) {
+        self.unpark(at);
+        let entering = match self.entries[at].parked.front() {
+            Some(Parked::Enter(_)) => self.unpark(at),
+            _ => None,
+        };
+        let mut behind = VecDeque::new();
+        while let Some(parked) = self.unpark(at) {
+            behind.push_back(parked);
+        }
+        let name = self.entries[at].name.clone();
+        self.left(cx, at);
+        if let Some(Parked::Enter(auth)) = entering
+            && self.connect(cx, &name, auth).is_ok()
+            && let Some(at) = self.find(&name)
+        {
+            for parked in behind {
+                self.park(at, parked);
             }
         }
     }
@@ -344,15 +393,16 @@ impl Dispatch {
     /// What waited in an entry waits no more.
     fn forget(&mut self, entry: &Entry) {
         self.parked -= entry.parked.len();
-        for parked in &entry.parked {
-            if let Parked::Event(arguments, _) = parked {
-                self.parked_bytes -= arguments.wire_len() + OVERHEAD;
-            }
-        }
+        self.parked_bytes -= entry.parked.iter().map(Parked::cost).sum::<usize>();
     }
 
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.entries.iter().position(|entry| *entry.name == *name)
+    }
+
+    /// The namespace, if the client is in it or on its way, and has not said that it leaves.
+    fn find_present(&self, name: &str) -> Option<usize> {
+        self.find(name).filter(|at| !self.entries[*at].leaving)
     }
 
     /// A packet for a namespace the client is not in: a violation, unless the server ended it a moment ago.

@@ -43,6 +43,8 @@ pub(super) struct Task {
     pub(super) paused: bool,
     /// The WebSocket's closing handshake is done, or cannot be.
     pub(super) closed: bool,
+    /// Nothing can be sent any more.
+    pub(super) failed: bool,
     /// When the peer must have taken something of what waits.
     pub(super) write_deadline: Option<Instant>,
     /// When the client must be in a namespace.
@@ -89,6 +91,7 @@ impl Driver {
                 heard: false,
                 paused: false,
                 closed: false,
+                failed: false,
                 write_deadline: None,
                 connect_deadline: Some(deadline),
                 phase: Phase::Open,
@@ -400,12 +403,13 @@ impl Task {
                 decoder: &mut self.decoder,
                 end: None,
             };
-            if !inbound.packet(packet) {
-                return match inbound.end {
-                    // What was said before the close packet counts.
-                    None | Some(End::Closed) => Ok(()),
-                    Some(end) => Err(end),
-                };
+            // A payload is taken whole, also when its events fill the budget: only the next body waits.
+            inbound.packet(packet);
+            match inbound.end {
+                None => {}
+                // What was said before the close packet counts.
+                Some(End::Closed) => return Ok(()),
+                Some(end) => return Err(end),
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ use super::writer::Writer;
 impl Task {
     /// The transport has failed.
     pub(super) fn fail(&mut self) {
-        self.closed = true;
+        (self.closed, self.failed) = (true, true);
         let connection = self.connection.clone();
         let mut shared = connection.lock();
         shared.queue.clear(0);
@@ -62,6 +62,10 @@ impl Task {
                 self.phase = Phase::Lingering(until);
             }
             Wire::Polling => {
+                drop(shared);
+                self.finish();
+            }
+            Wire::WebSocket { .. } if self.failed => {
                 drop(shared);
                 self.finish();
             }

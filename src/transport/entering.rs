@@ -4,7 +4,7 @@ use std::task::Context;
 use tower_socketio_adapter::Flags;
 use tower_socketio_proto::socketio::{Arguments, Data, Kind, Packet};
 
-use super::dispatch::{Dispatch, Entry, State, Violation};
+use super::dispatch::{Dispatch, Entry, Parked, State, Violation};
 use super::running::{Running, Work, call};
 use crate::hub::{
     ConnectRequest, Connected, Lease, Link, Outbound, Registry, Resolved, Socket, WireError, new_id,
@@ -19,7 +19,11 @@ impl Dispatch {
         name: &str,
         auth: Option<Arguments>,
     ) -> Result<(), Violation> {
-        if self.find(name).is_some() {
+        if let Some(at) = self.find(name) {
+            if self.entries[at].leaving {
+                self.park(at, Parked::Enter(auth));
+                return Ok(());
+            }
             // Also while the first is being decided: two sockets of one client in one namespace would both get
             // broadcasts, and only one of them the events.
             return Err(Violation);
@@ -38,7 +42,14 @@ impl Dispatch {
             }
             resolved => resolved,
         };
-        let entry = |state| Entry { key, name: name.clone(), state, in_flight: 0, parked: VecDeque::new() };
+        let entry = |state| Entry {
+            key,
+            name: name.clone(),
+            state,
+            in_flight: 0,
+            leaving: false,
+            parked: VecDeque::new(),
+        };
         match resolved {
             Resolved::Unknown => self.unknown(&name),
             Resolved::Found(lease) => {

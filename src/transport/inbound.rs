@@ -4,7 +4,7 @@ use std::task::Context;
 use tower_socketio_proto::engineio::{self, Input, Packet, Version};
 use tower_socketio_proto::socketio::{self, Decoder};
 
-use super::connection::Connection;
+use super::connection::{CONTROL_LIMIT, Connection};
 use super::dispatch::{Dispatch, Violation};
 use super::websocket::{Message, Receive};
 
@@ -88,15 +88,11 @@ impl Receive for Inbound<'_, '_, '_> {
 
     fn control(&mut self, frames: &[u8]) {
         let mut shared = self.connection.lock();
-        // A peer that does not read gets no further pongs: only the latest ping needs an answer (RFC 6455 §5.5.3).
         if shared.queue.bytes() < CONTROL_LIMIT {
             shared.queue.push_raw(frames);
         }
     }
 }
-
-/// Above so much that waits, pongs are left out.
-const CONTROL_LIMIT: usize = 16 * 1024;
 
 impl Connection {
     pub(super) fn limits(&self) -> engineio::Limits {

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower_socketio_proto::engineio::{Input, Kind, Packet, Version, decode_text};
 use tower_socketio_proto::websocket::{CLOSE, TEXT, write_header};
 
+use super::connection::CONTROL_LIMIT;
 use super::io::Io;
 use super::websocket::{Message, Read, Reader, Receive};
 use super::writer::Writer;
@@ -124,6 +125,8 @@ impl<F: FnMut(Input<'_>) -> bool> Receive for Inbound<'_, F> {
     }
 
     fn control(&mut self, frames: &[u8]) {
-        self.writer.tail.extend_from_slice(frames);
+        if self.writer.len() < CONTROL_LIMIT {
+            self.writer.tail.extend_from_slice(frames);
+        }
     }
 }

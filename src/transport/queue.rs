@@ -5,7 +5,7 @@ use tower_socketio_adapter::{Frame, Frames};
 use tower_socketio_proto::engineio::{ContentType, Item, Version, encode_payload, encoded_len};
 use tower_socketio_proto::websocket::{TEXT, write_header};
 
-use crate::hub::{EmitError, Overflow};
+use crate::hub::Overflow;
 
 /// Frames of at least this size stand by themselves; smaller ones are copied behind one another.
 pub(super) const LARGE: usize = 16 * 1024;
@@ -16,8 +16,6 @@ pub(super) struct OutQueue {
     store: Store,
     /// What waits, with what the task is writing at the moment.
     bytes: usize,
-    /// How many packets had to give way.
-    dropped: u64,
 }
 
 #[derive(Debug)]
@@ -39,8 +37,10 @@ struct Packet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
     Enough,
-    /// The packet is dropped.
-    Dropped,
+    /// So many others gave way to it.
+    Made(u64),
+    /// The packet is dropped, and so were so many others before it showed that this does not help.
+    Dropped(u64),
     /// The connection is to be closed.
     Overflow,
 }
@@ -52,11 +52,7 @@ impl OutQueue {
         } else {
             Store::Stream { chunks: VecDeque::new(), tail: Vec::new() }
         };
-        Self { store, bytes: 0, dropped: 0 }
-    }
-
-    pub(super) fn dropped(&self) -> u64 {
-        self.dropped
+        Self { store, bytes: 0 }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -82,25 +78,35 @@ impl OutQueue {
         }
         match overflow {
             Overflow::Disconnect => Room::Overflow,
-            Overflow::DropNewest => Room::Dropped,
-            Overflow::DropOldest => {
-                let Store::Packets(packets) = &mut self.store else { return Room::Dropped };
-                let (mut excess, mut freed, before) =
-                    ((self.bytes + size).saturating_sub(budget), 0, packets.len());
-                packets.retain(|packet| {
-                    let keep = excess == 0 || !packet.droppable;
-                    if !keep {
-                        let size = packet.frames.size();
-                        freed += size;
-                        excess = excess.saturating_sub(size);
-                    }
-                    keep
-                });
-                self.bytes -= freed;
-                self.dropped += (before - packets.len()) as u64;
-                if excess == 0 { Room::Enough } else { Room::Dropped }
-            }
+            Overflow::DropNewest => Room::Dropped(0),
+            Overflow::DropOldest => self.make_room(size, budget),
         }
+    }
+
+    fn make_room(&mut self, size: usize, budget: usize) -> Room {
+        let Store::Packets(packets) = &mut self.store else { return Room::Dropped(0) };
+        // Some more than is needed, so that what must stay in front is not walked over for every packet.
+        let mut excess = (self.bytes + size).saturating_sub(budget);
+        let spare = if packets.front().is_some_and(|packet| packet.droppable) { 0 } else { budget / 8 };
+        let (mut freed, before) = (0, packets.len());
+        while freed < excess
+            && let Some(packet) = pop_droppable(packets)
+        {
+            freed += packet.frames.size();
+        }
+        if freed < excess {
+            excess += spare;
+            packets.retain(|packet| {
+                let keep = freed >= excess || !packet.droppable;
+                if !keep {
+                    freed += packet.frames.size();
+                }
+                keep
+            });
+        }
+        self.bytes -= freed;
+        let dropped = (before - packets.len()) as u64;
+        if self.bytes + size <= budget { Room::Made(dropped) } else { Room::Dropped(dropped) }
     }
 
     /// Appends frames by a function that writes them.
@@ -253,6 +259,10 @@ impl OutQueue {
     }
 }
 
+fn pop_droppable(packets: &mut VecDeque<Packet>) -> Option<Packet> {
+    if packets.front()?.droppable { packets.pop_front() } else { None }
+}
+
 fn is_text(frame: &Frame, text: &[u8]) -> bool {
     !frame.binary && frame.bytes[usize::from(frame.head)..] == *text
 }
@@ -264,14 +274,4 @@ fn item(version: Version, frame: &Frame) -> Item<'_> {
     }
     // Version 3's type byte is written by the payload's codec.
     Item::Binary(if version == Version::V3 { payload.get(1..).unwrap_or_default() } else { payload })
-}
-
-impl From<Room> for Result<(), EmitError> {
-    fn from(room: Room) -> Self {
-        match room {
-            Room::Enough => Ok(()),
-            Room::Dropped => Err(EmitError::Full),
-            Room::Overflow => Err(EmitError::Closed),
-        }
-    }
 }

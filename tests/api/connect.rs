@@ -20,9 +20,11 @@ async fn hooks_run_in_order_and_the_first_refusal_ends_them() -> Test {
             if auth.is_some() { Ok(()) } else { Err(WireError::new("who are you?")) }
         })
         .on_connect(async move || third.push(3));
-    let io = serve(namespace);
+    let errors = Log::new();
+    let io = serve(namespace.on_error(errors.errors()));
     assert_eq!(refusal(TestClient::new(&io).connect("/").await).0, "who are you?");
     assert_eq!(log.all(), ["1", "2"]);
+    assert_eq!(errors.reach(1).await, ["who are you?"]);
     assert_eq!(io.of("/").count(), 0);
     TestClient::new(&io).auth("me").connect("/").await?;
     assert_eq!(log.all(), ["1", "2", "1", "2", "3"]);
@@ -196,6 +198,7 @@ async fn a_client_that_enters_no_namespace_is_cut_off_by_the_connect_timeout() -
     let start = tokio::time::Instant::now();
     while raw.maybe_next().await.is_some() {}
     assert_eq!(start.elapsed().as_secs(), 2);
+    drop(raw);
     idle().await;
     assert_eq!(io.connections(), 0);
     Ok(())
@@ -314,5 +317,43 @@ async fn beyond_max_namespaces_a_connect_is_refused() -> Test {
     assert_eq!(error["data"], json!({"code": "too_many_namespaces"}));
     raw.send("41/a,").await;
     raw.enter("/c").await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_before_it_is_accepted_is_accepted_and_gone() -> Test {
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let log = Log::new();
+    let (event, left) = (log.clone(), log.clone());
+    let io = serve(
+        Namespace::new()
+            .on_connect(async move || held.pass().await)
+            .on("e", async move || event.push("event"))
+            .on_disconnect(async move || left.push("disconnect")),
+    );
+    let mut raw = Raw::open(&io).await;
+    for packet in ["40", r#"42["e"]"#, "41"] {
+        raw.send(packet).await;
+    }
+    idle().await;
+    gate.open(2);
+    assert_eq!(log.reach(2).await, ["event", "disconnect"]);
+    assert_eq!((io.of("/").count(), io.connections()), (0, 1));
+    assert!(raw.next().await.starts_with("40{"));
+    raw.enter("/").await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hook_may_broadcast_to_those_who_are_there() -> Test {
+    let io = serve(Namespace::new().on_connect(async |socket: Socket| {
+        socket.broadcast().emit("joined", socket.id()).reached();
+    }));
+    let mut one = join(&io).await;
+    let mut two = join(&io).await;
+    assert_eq!(one.next::<String>("joined").await?, two.id());
+    io.emit("end", ());
+    two.next::<()>("end").await?;
     Ok(())
 }

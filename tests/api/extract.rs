@@ -58,6 +58,7 @@ async fn a_handler_may_ask_for_a_part_of_the_state() -> Test {
     Ok(())
 }
 
+#[cfg(feature = "axum")]
 #[tokio::test]
 async fn axums_own_state_extension_and_path_work_as_well() -> Test {
     use axum::Extension;

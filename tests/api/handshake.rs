@@ -1,7 +1,7 @@
 //! What a connect hook knows of the client: its `auth`, and the HTTP request that opened the connection.
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Query};
+use axum::extract::Query;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -172,8 +172,10 @@ async fn the_connection_says_what_it_is() -> Test {
     Ok(())
 }
 
+#[cfg(feature = "axum")]
 #[tokio::test]
 async fn the_peers_address_is_known_where_the_server_tells_it() -> Test {
+    use axum::extract::ConnectInfo;
     let show = async |socket: Socket, info: Result<Http<ConnectInfo<SocketAddr>>, WireError>| {
         let info = info.ok().map(|Http(ConnectInfo(address))| address);
         socket.emit("address", (socket.conn().address(), info))
@@ -226,5 +228,45 @@ async fn the_refusal_of_a_connect_hook_has_message_and_data() -> Test {
     let refused = raw.next().await;
     let error: serde_json::Value = serde_json::from_str(refused.strip_prefix("44").expect("a refusal"))?;
     assert_eq!(error, json!({"message": "admins only", "data": {"code": "forbidden", "need": "admin"}}));
+    Ok(())
+}
+
+#[tokio::test]
+async fn clients_of_the_old_protocol_enter_the_root_by_themselves_and_authenticate_by_query() -> Test {
+    let show = async |socket: Socket, auth: Option<Auth<Token>>| {
+        socket.emit("seen", (socket.conn().protocol(), socket.id(), auth.map(|Auth(auth)| auth.token)))
+    };
+    let io = SocketIo::builder()
+        .allow_eio3(true)
+        .namespace("/", Namespace::new().on_connect(show))
+        .namespace("/x", Namespace::new().on_connect(show))
+        .build()?;
+    let mut raw = Raw::with(&io, 4096, "&EIO=3&token=handshake", &[]).await;
+    assert_eq!(raw.next().await, "40");
+    let id = |name: &str| io.of(name).sockets()[0].id().to_owned();
+    assert_eq!(raw.next().await, format!(r#"42["seen",4,"{}",null]"#, id("/")));
+    assert!(io.of("/").sockets()[0].conn().query().ends_with("token=handshake"));
+    raw.send("40/x?token=abc,").await;
+    assert_eq!(raw.next().await, "40/x,");
+    assert_eq!(raw.next().await, format!(r#"42/x,["seen",4,"{}","abc"]"#, id("/x")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_old_client_reads_the_text_of_a_refusal_or_its_data() -> Test {
+    let refuse = |error: fn() -> WireError| Namespace::new().on_connect(async move || Err::<(), _>(error()));
+    let io = SocketIo::builder()
+        .allow_eio3(true)
+        .namespace("/", Namespace::new())
+        .namespace("/text", refuse(|| WireError::new("no")))
+        .namespace("/code", refuse(|| WireError::new("no").code("forbidden")))
+        .namespace("/data", refuse(|| WireError::new("no").data(json!({"a": "b"}))))
+        .build()?;
+    let mut raw = Raw::with(&io, 4096, "&EIO=3", &[]).await;
+    assert_eq!(raw.next().await, "40");
+    for (name, payload) in [("/text", r#""no""#), ("/code", r#""no""#), ("/data", r#"{"a":"b"}"#)] {
+        raw.send(&format!("40{name},")).await;
+        assert_eq!(raw.next().await, format!("44{name},{payload}"));
+    }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Several handlers of one event, catch-alls and fallbacks.
 
-use tower_socketio::{Ack, AckSender, Args, Data, Event, Namespace, Socket, WireError};
+use tower_socketio::{
+    Ack, AckSender, Args, Data, Event, Namespace, Socket, SocketIo, State, TestClient, WireError,
+};
 
 use crate::support::{Gate, Log, Raw, Test, code, join, refusal, serve};
 
@@ -199,5 +201,31 @@ async fn an_event_named_by_a_number_is_the_event_of_its_decimal_text() -> Test {
     raw.enter("/").await;
     raw.send("420[42,7]").await;
     assert_eq!(raw.next().await, "430[7]");
+    Ok(())
+}
+
+#[tokio::test]
+async fn namespaces_with_states_of_their_own_may_be_merged() -> Test {
+    let number = Namespace::new().on("n", async |State(n): State<u32>| Ack(n)).with_state(1_u32);
+    let text = Namespace::new().on("t", async |State(t): State<String>| Ack(t)).with_state("t".to_owned());
+    let client = join(&serve(number.merge(text))).await;
+    assert_eq!(client.emit_with_ack::<u32>("n", ()).await?, 1);
+    assert_eq!(client.emit_with_ack::<String>("t", ()).await?, "t");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_handler_may_serve_several_namespaces_and_knows_which() -> Test {
+    async fn which(socket: Socket) -> Ack<String> {
+        Ack(socket.namespace().name().to_owned())
+    }
+    let io = SocketIo::builder()
+        .namespace("/", Namespace::new().on("which", which))
+        .namespace("/blog", Namespace::new().on("which", which))
+        .build()?;
+    for name in ["/", "/blog"] {
+        let client = TestClient::new(&io).connect(name).await?;
+        assert_eq!(client.emit_with_ack::<String>("which", ()).await?, name);
+    }
     Ok(())
 }

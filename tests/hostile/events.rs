@@ -123,7 +123,7 @@ async fn a_client_that_resets_while_reading_is_paused_is_noticed() -> Test {
     goes_while_paused(Peer::reset).await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_polling_clients_payload_beyond_the_receive_budget_is_handled_whole() -> Test {
     let (gate, begun, ended) = (gate(), Log::new(), Log::new());
     let namespace = slow(Namespace::new(), &gate, &begun, &ended).sequential();
@@ -140,7 +140,7 @@ async fn a_polling_clients_payload_beyond_the_receive_budget_is_handled_whole() 
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_polling_clients_payload_waits_while_handlers_do() -> Test {
     let (gate, begun, ended) = (gate(), Log::new(), Log::new());
     let namespace = slow(Namespace::new(), &gate, &begun, &ended).sequential();
@@ -159,7 +159,7 @@ async fn a_polling_clients_payload_waits_while_handlers_do() -> Test {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_client_may_leave_and_come_again_while_its_events_wait() -> Test {
     let (gate, begun, ended, left) = (gate(), Log::new(), Log::new(), Log::new());
     let namespace = slow(noting(&left), &gate, &begun, &ended).sequential();

@@ -6,6 +6,7 @@
 mod client;
 mod events;
 mod limits;
+#[cfg(target_os = "linux")]
 mod memory;
 mod panics;
 mod polling;
