@@ -327,7 +327,7 @@ async fn read(
     let mut limits = Limits::default();
     (limits.max_attachments, limits.max_payload) = (usize::MAX, usize::MAX);
     let mut buffer = Vec::new();
-    while io.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
+    'connected: while io.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
         while let Some((opcode, payload)) = take_frame(&mut buffer) {
             let packet = match opcode {
                 TEXT => {
@@ -344,11 +344,11 @@ async fn read(
                     }
                 }
                 BINARY => decoder.binary(&payload, &limits),
-                _ => return,
+                _ => break 'connected,
             };
             match packet {
                 Ok(Some(packet)) if receive(&packet, &events, &acks) => {}
-                Ok(Some(_)) | Err(_) => return,
+                Ok(Some(_)) | Err(_) => break 'connected,
                 Ok(None) => {}
             }
         }

@@ -7,7 +7,9 @@ use super::data::invalid;
 use super::{FromContext, OptionalFromContext};
 use crate::hub::{ConnectRequest, Context, WireError};
 
-/// The object that the client gave as `auth`, or for EIO3 clients the query; typed.
+/// The object that the client gave as `auth`, typed.
+///
+/// For EIO3 clients it is the query of the namespace they ask for, `/x?token=1`; in `/` they have none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Auth<T>(pub T);
 

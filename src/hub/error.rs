@@ -113,8 +113,10 @@ impl WireError {
         };
         match (v5, data) {
             (true, data) => Shape { message: &message, code: None, data: data.as_ref() }.to_json(),
-            (false, None) => Value::from(message).to_string(),
-            (false, Some(data)) => data.to_string(),
+            (false, _) => match &self.0.data {
+                Some(data) => data.to_string(),
+                None => Value::from(message).to_string(),
+            },
         }
     }
 }

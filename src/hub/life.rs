@@ -125,6 +125,7 @@ impl Socket {
             (std::mem::take(&mut state.acks), state.closed.take())
         };
         drop(acks);
+        self.forget_listeners();
         if let Some(handle) = self.0.handle.get() {
             let adapter = self.0.space.adapter();
             let rooms = adapter.rooms(*handle);

@@ -328,8 +328,21 @@ impl Socket {
         self.0.listeners.get().map(|listeners| &**listeners)
     }
 
-    pub(crate) fn listeners_mut(&self) -> &Listeners {
-        self.0.listeners.get_or_init(Box::default)
+    /// Adds a listener of its own; a closed socket hears nothing any more and keeps none.
+    pub(crate) fn add_listener(&self, listener: Listener) {
+        let listeners = self.0.listeners.get_or_init(Box::default);
+        listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+        if self.0.phase.load(Ordering::Acquire) == CLOSED {
+            self.forget_listeners();
+        }
+    }
+
+    /// Listeners may hold the socket they are of; nothing else would break that circle.
+    pub(super) fn forget_listeners(&self) {
+        if let Some(listeners) = self.listeners() {
+            let listeners = std::mem::take(&mut *listeners.lock().unwrap_or_else(PoisonError::into_inner));
+            drop(listeners);
+        }
     }
 
     /// Gives the listeners of its own for an event, and forgets those that listen once.

@@ -65,7 +65,7 @@ impl Socket {
         let id = next_id();
         let endpoint = bind(handler)(&());
         let listener = Listener { id, event: event.into(), once, endpoint };
-        self.listeners_mut().lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+        self.add_listener(listener);
         Ok(HandlerId(id))
     }
 }

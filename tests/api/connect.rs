@@ -357,3 +357,35 @@ async fn a_hook_may_broadcast_to_those_who_are_there() -> Test {
     two.next::<()>("end").await?;
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_client_that_stays_is_cut_off_in_bounded_time() -> Test {
+    let io = SocketIo::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .namespace("/", Namespace::new().on_connect(async || Err::<(), _>(WireError::new("no"))))
+        .build()?;
+    let mut raw = Raw::open(&io).await;
+    let start = tokio::time::Instant::now();
+    raw.send("40").await;
+    assert_eq!(raw.next().await, r#"44{"message":"no"}"#);
+    assert!(raw.maybe_next().await.is_none());
+    assert_eq!(start.elapsed().as_secs(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn any_name_without_a_comma_or_question_mark_is_a_namespace() -> Test {
+    let names = ["/é日本", "/a b", "/quoted-\"\\", "/a.b", "/1", "/0[", "/a/", "//"];
+    let mut builder = SocketIo::builder();
+    for name in names {
+        builder = builder.namespace(name, Namespace::new().on("e", async || Ack(1)));
+    }
+    let io = builder.build()?;
+    for name in names {
+        let mut client = TestClient::new(&io).connect(name).await?;
+        assert_eq!(client.emit_with_ack::<u32>("e", ()).await?, 1, "{name}");
+        assert_eq!(io.of(name).emit("e", 2).reached(), 1, "{name}");
+        assert_eq!(client.next::<u32>("e").await?, 2, "{name}");
+    }
+    Ok(())
+}

@@ -6,7 +6,6 @@ use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
-use std::net::SocketAddr;
 use tower_socketio::{
     Ack, Auth, Extension, Http, Namespace, Socket, SocketIo, TestClient, Transport, WireError,
 };
@@ -175,7 +174,10 @@ async fn the_connection_says_what_it_is() -> Test {
 #[cfg(feature = "axum")]
 #[tokio::test]
 async fn the_peers_address_is_known_where_the_server_tells_it() -> Test {
+    use std::net::SocketAddr;
+
     use axum::extract::ConnectInfo;
+
     let show = async |socket: Socket, info: Result<Http<ConnectInfo<SocketAddr>>, WireError>| {
         let info = info.ok().map(|Http(ConnectInfo(address))| address);
         socket.emit("address", (socket.conn().address(), info))
@@ -268,5 +270,20 @@ async fn an_old_client_reads_the_text_of_a_refusal_or_its_data() -> Test {
         raw.send(&format!("40{name},")).await;
         assert_eq!(raw.next().await, format!("44{name},{payload}"));
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_declared_root_old_clients_find_it_empty() -> Test {
+    let io = SocketIo::builder().allow_eio3(true).build()?;
+    let mut raw = Raw::with(&io, 4096, "&EIO=3", &[]).await;
+    assert_eq!(raw.next().await, "40");
+    raw.send(r#"420["e"]"#).await;
+    assert!(raw.next().await.contains("unknown_event"));
+    assert_eq!(io.emit("e", 1).reached(), 1);
+    assert_eq!(raw.next().await, r#"42["e",1]"#);
+    let mut new = Raw::open(&io).await;
+    new.send("40").await;
+    assert_eq!(new.next().await, r#"44{"message":"Invalid namespace"}"#);
     Ok(())
 }

@@ -19,6 +19,7 @@ mod leaks;
 mod lifetime;
 mod listeners;
 mod live;
+mod options;
 mod ordering;
 mod panics;
 mod parser;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tower_socketio::{Ack, Data, Namespace, PublicError, Reply, SocketIo, TestClient, WireError};
+use tower_socketio::{Ack, Data, Namespace, PublicError, Reply, Socket, SocketIo, TestClient, WireError};
 
 use crate::support::{Log, Raw, Test, code, idle, join, refusal, serve};
 
@@ -162,9 +162,38 @@ async fn a_value_that_cannot_be_sent_is_an_internal_error() -> Test {
 
 #[tokio::test]
 async fn an_emit_may_be_the_last_expression_of_a_handler() -> Test {
-    let io = serve(Namespace::new().on("e", async |socket: tower_socketio::Socket| socket.emit("pong", 1)));
+    let io = serve(Namespace::new().on("e", async |socket: Socket| socket.emit("pong", 1)));
     let mut client = join(&io).await;
     client.emit_with_ack::<()>("e", ()).await?;
     assert_eq!(client.next::<u32>("pong").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_handler_emits_comes_before_its_answer() -> Test {
+    let io = serve(Namespace::new().on("e", async |socket: Socket| {
+        socket.emit("first", 1);
+        socket.namespace().emit("second", 2);
+        Ack("answer")
+    }));
+    let mut raw = Raw::open(&io).await;
+    raw.enter("/").await;
+    raw.send(r#"420["e"]"#).await;
+    for packet in [r#"42["first",1]"#, r#"42["second",2]"#, r#"430["answer"]"#] {
+        assert_eq!(raw.next().await, packet);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_error_hook_may_capture_what_it_needs() -> Test {
+    let log = Log::new();
+    let errors = log.clone();
+    let namespace = Namespace::new().on("parse", parse).on_error(async move |error: WireError| {
+        tokio::task::yield_now().await;
+        errors.push(error.message());
+    });
+    join(&serve(namespace)).await.emit("parse", "x");
+    assert_eq!(log.reach(1).await, ["internal error"]);
     Ok(())
 }

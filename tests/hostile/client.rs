@@ -123,19 +123,23 @@ impl Peer {
     /// Opens a WebSocket and reads the OPEN packet.
     pub(crate) async fn open(&mut self, version: u8) -> io::Result<()> {
         self.ask_upgrade(&format!("EIO={version}&transport=websocket")).await?;
-        assert_eq!(self.answer().await?.status, 101);
-        let open = self.text().await?;
-        assert!(open.starts_with("0{"), "{open}");
-        Ok(())
+        let answer = self.answer().await?;
+        if answer.status != 101 {
+            return Err(io::Error::other(answer.body));
+        }
+        self.expect("0{").await
     }
 
     /// Opens a WebSocket and enters `/`.
     pub(crate) async fn enter(&mut self) -> io::Result<()> {
         self.open(4).await?;
         self.say("40").await?;
-        let entered = self.text().await?;
-        assert!(entered.starts_with("40{"), "{entered}");
-        Ok(())
+        self.expect("40{").await
+    }
+
+    async fn expect(&mut self, start: &str) -> io::Result<()> {
+        let text = self.text().await?;
+        if text.starts_with(start) { Ok(()) } else { Err(io::Error::other(text)) }
     }
 
     pub(crate) async fn say(&mut self, text: impl AsRef<[u8]>) -> io::Result<()> {

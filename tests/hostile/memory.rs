@@ -142,7 +142,7 @@ fn two_hundred_silent_readers_in_a_room_that_disconnects_are_gone() -> Test {
 
 /// Sends this again and again until the peer takes no more for a while, or so many bytes went.
 async fn flood(peer: &mut Peer, piece: &[u8], bytes: usize) -> usize {
-    let block = piece.repeat(64 * 1024 / piece.len());
+    let block = piece.repeat((64 * 1024 / piece.len()).max(1));
     let mut sent = 0;
     while sent < bytes {
         match tokio::time::timeout(ms(500), peer.write(&block)).await {

@@ -66,7 +66,7 @@ async fn a_poll_with_a_large_backlog_is_answered_in_portions_of_max_payload() ->
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_vanish_in_the_middle_of_a_request_leave_nothing() -> Test {
     let left = Log::new();
-    let io = builder().ping_interval(ms(300)).ping_timeout(ms(200)).namespace("/", noting(&left)).build()?;
+    let io = builder().ping_interval(ms(2500)).ping_timeout(ms(500)).namespace("/", noting(&left)).build()?;
     let address = serve(&io);
     let mut peers = tokio::task::JoinSet::new();
     for n in 0..200 {
@@ -158,8 +158,8 @@ async fn probes_reset_at_any_stage_leave_nothing() -> Test {
     let left = Log::new();
     let io = builder()
         .upgrade_timeout(ms(300))
-        .ping_interval(ms(500))
-        .ping_timeout(ms(300))
+        .ping_interval(ms(2500))
+        .ping_timeout(ms(500))
         .namespace("/", noting(&left))
         .build()?;
     let address = serve(&io);
