@@ -170,6 +170,9 @@ pub(crate) struct Config {
     pub(crate) client_files: Option<std::path::PathBuf>,
 }
 
+/// Longer durations mean the same, and would overflow the clock.
+pub(super) const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -217,17 +220,19 @@ impl Config {
             return Err(ConfigError::MalformedPath(std::mem::take(&mut self.path)));
         }
         self.path.truncate(path.len());
+        self.close_grace = self.close_grace.min(FOR_EVER);
         for (name, duration) in [
-            ("ping_interval", self.timing.ping_interval),
-            ("ping_timeout", self.timing.ping_timeout),
-            ("upgrade_timeout", self.timing.upgrade_timeout),
-            ("connect_timeout", self.connect_timeout),
-            ("ack_timeout", self.ack_timeout),
-            ("write_timeout", self.write_timeout),
+            ("ping_interval", &mut self.timing.ping_interval),
+            ("ping_timeout", &mut self.timing.ping_timeout),
+            ("upgrade_timeout", &mut self.timing.upgrade_timeout),
+            ("connect_timeout", &mut self.connect_timeout),
+            ("ack_timeout", &mut self.ack_timeout),
+            ("write_timeout", &mut self.write_timeout),
         ] {
             if duration.is_zero() {
                 return Err(ConfigError::Zero(name));
             }
+            *duration = (*duration).min(FOR_EVER);
         }
         for (name, number) in [
             ("max_payload", self.max_payload),

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tower_socketio_adapter::{IntoRooms, Room};
 use tower_socketio_proto::engineio::Reason;
 
+use super::config::FOR_EVER;
 use super::member::from_member;
 use super::registry::Registry;
 use super::{AckStream, Broadcast, Builder, Config, ConfigError, Link, Mount, Sent, Socket};
@@ -133,6 +134,7 @@ impl SocketIo {
         let random = RandomState::new();
         links.sort_unstable_by_key(|link| random.hash_one(link.sid()));
         let start = tokio::time::Instant::now();
+        let within = within.min(FOR_EVER);
         let number = u32::try_from(links.len()).unwrap_or(u32::MAX).max(1);
         for (at, link) in (0u32..).zip(links) {
             let due = start + within / number * at;

@@ -108,7 +108,9 @@ impl Registry {
         if let Some(parent) = inner.parents.iter().find(|parent| parent.pattern.as_str() == name) {
             return Some(parent.children().values().cloned().collect());
         }
-        inner.parents.iter().find_map(|parent| parent.children().get(name).cloned()).map(|space| vec![space])
+        let child = || inner.parents.iter().find_map(|parent| parent.children().get(name).cloned());
+        let empty_root = || inner.empty_root.clone().filter(|_| name == "/");
+        child().or_else(empty_root).map(|space| vec![space])
     }
 
     /// The doors of what was declared under this name or pattern.
@@ -124,7 +126,7 @@ impl Registry {
     /// Every namespace that exists.
     pub(super) fn all(&self) -> Vec<Arc<Space>> {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = inner.declared.values().cloned().collect();
+        let mut all: Vec<_> = inner.declared.values().chain(&inner.empty_root).cloned().collect();
         for parent in &inner.parents {
             all.extend(parent.children().values().cloned());
         }

@@ -31,6 +31,8 @@ pub(super) struct Dispatch {
     pub(super) next_key: u32,
     pub(super) parked: usize,
     pub(super) parked_bytes: usize,
+    /// Handlers and hooks in flight whose socket has left.
+    pub(super) orphaned: usize,
     /// The request that opened the connection, until the first namespace has decided.
     pub(super) parts: Option<Arc<Parts>>,
     pub(super) entered: bool,
@@ -42,6 +44,8 @@ pub(super) struct Entry {
     pub(super) name: Box<str>,
     pub(super) state: State,
     pub(super) in_flight: usize,
+    /// Hooks of an accepted client in flight; events do not wait for them.
+    pub(super) hooks: usize,
     /// The last thing the client said about its being here is that it leaves; that waits for its turn.
     pub(super) leaving: bool,
     /// Events that cannot start yet, in order.
@@ -94,6 +98,7 @@ impl Dispatch {
             next_key: 0,
             parked: 0,
             parked_bytes: 0,
+            orphaned: 0,
             parts: Some(parts),
             entered: false,
             left: VecDeque::new(),
@@ -102,7 +107,9 @@ impl Dispatch {
 
     /// Whether so much waits that nothing more is read.
     pub(super) fn is_full(&self) -> bool {
-        self.parked_bytes >= self.connection.hub.config.receive_budget
+        // A client that leaves and comes again must not pile up handlers of the sockets it had before.
+        let config = &self.connection.hub.config;
+        self.parked_bytes >= config.receive_budget || self.orphaned >= config.max_in_flight
     }
 
     /// Whether the client was accepted into a namespace, ever.
@@ -201,7 +208,7 @@ impl Dispatch {
         let State::Entered(lease, _) = &entry.state else { return false };
         let bound =
             if lease.space().doors().sequential() { 1 } else { self.connection.hub.config.max_in_flight };
-        entry.in_flight < bound
+        entry.in_flight < bound && self.orphaned < self.connection.hub.config.max_in_flight
     }
 
     fn start_event(&mut self, cx: &mut Context<'_>, at: usize, arguments: Arguments, id: Option<u64>) {
@@ -269,6 +276,13 @@ impl Dispatch {
                 if running.is_entering() {
                     running = running.within(self.connection.hub.config.connect_timeout);
                 }
+                if let Work::Hook { .. } = running.work {
+                    running.waited = true;
+                    match self.entries.iter_mut().find(|entry| entry.key == running.key) {
+                        Some(entry) => entry.hooks += 1,
+                        None => self.orphaned += 1,
+                    }
+                }
                 // It is polled once more there, so that its waker replaces ours.
                 self.running.get_or_insert_default().push(running);
             }
@@ -279,12 +293,15 @@ impl Dispatch {
         match done {
             Done::Resolved(lease) => self.resolved(cx, key, lease),
             Done::Connected(result) => self.decided(cx, key, result.map(drop)),
-            Done::Event => {
-                if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
-                    entry.in_flight -= 1;
-                }
-            }
-            Done::Hook => {}
+            Done::Event => match self.entries.iter_mut().find(|entry| entry.key == key) {
+                Some(entry) => entry.in_flight -= 1,
+                None => self.orphaned -= 1,
+            },
+            Done::Hook(false) => {}
+            Done::Hook(true) => match self.entries.iter_mut().find(|entry| entry.key == key) {
+                Some(entry) => entry.hooks -= 1,
+                None => self.orphaned -= 1,
+            },
         }
     }
 
@@ -365,7 +382,7 @@ impl Dispatch {
                 hub.spawn(socket.hooks(reason));
             }
         }
-        (self.parked, self.parked_bytes, self.parts) = (0, 0, None);
+        (self.parked, self.parked_bytes, self.orphaned, self.parts) = (0, 0, 0, None);
         if let Some(running) = self.running.take() {
             hub.spawn(running.for_each(|_| std::future::ready(())));
         }
@@ -390,8 +407,9 @@ impl Dispatch {
         entry
     }
 
-    /// What waited in an entry waits no more.
+    /// What waited in an entry waits no more, and what is in flight has lost its socket.
     fn forget(&mut self, entry: &Entry) {
+        self.orphaned += entry.in_flight + entry.hooks;
         self.parked -= entry.parked.len();
         self.parked_bytes -= entry.parked.iter().map(Parked::cost).sum::<usize>();
     }

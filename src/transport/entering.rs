@@ -47,6 +47,7 @@ impl Dispatch {
             name: name.clone(),
             state,
             in_flight: 0,
+            hooks: 0,
             leaving: false,
             parked: VecDeque::new(),
         };

@@ -14,7 +14,8 @@ pub(super) struct Running {
     /// Which entry of the dispatcher it belongs to.
     pub(super) key: u32,
     pub(super) work: Work,
-    /// Set when the work did not end at once.
+    /// The work did not end at once.
+    pub(super) waited: bool,
     pub(super) deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -30,12 +31,13 @@ pub(super) enum Done {
     Resolved(Option<Lease>),
     Connected(Result<Accepted, WireError>),
     Event,
-    Hook,
+    /// With whether it had to wait.
+    Hook(bool),
 }
 
 impl Running {
     pub(super) fn new(key: u32, work: Work) -> Self {
-        Self { key, work, deadline: None }
+        Self { key, work, waited: false, deadline: None }
     }
 
     /// Gives the work so much time from now on.
@@ -68,7 +70,7 @@ impl Running {
             }
             Work::Hook { future, socket } => {
                 finish(ready!(caught(future, cx)), socket, None);
-                Poll::Ready(Done::Hook)
+                Poll::Ready(Done::Hook(self.waited))
             }
         }
     }

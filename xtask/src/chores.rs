@@ -120,12 +120,14 @@ fn announce(command: &Command) {
     println!("$ {}", text(command));
 }
 
-/// The command as one would type it. File names lose their folder where it is not the point.
+/// The command as one would type it, without the program's folder; of many arguments the first.
 fn text(command: &Command) -> String {
+    const MOST: usize = 8;
     let program = Path::new(command.get_program());
     let program = program.file_name().unwrap_or(program.as_os_str());
-    let words: Vec<_> = [program].into_iter().chain(command.get_args()).map(OsStr::to_string_lossy).collect();
-    words.join(" ")
+    let words = [program].into_iter().chain(command.get_args()).take(MOST).map(OsStr::to_string_lossy);
+    let more = if command.get_args().len() < MOST { "" } else { " …" };
+    words.collect::<Vec<_>>().join(" ") + more
 }
 
 fn unstartable(command: &Command, error: &io::Error) -> Error {

@@ -76,7 +76,8 @@ pub(crate) fn python(chores: &Chores, arguments: &[&str]) -> Result<Command> {
     let (list, packages) = ("interop/python/requirements.txt", chores.target()?.join("python-packages"));
     once(&chores.path(list), &packages, || {
         let mut pip = chores.program("python3", &["-m", "pip", "install", "--quiet", "--target"]);
-        chores.run(pip.arg(&packages).args(["--requirement", list]))
+        pip.arg(&packages).args(["--requirement", list]);
+        chores.run(pip.env("PIP_ROOT_USER_ACTION", "ignore"))
     })?;
     let mut command = chores.program("python3", arguments);
     command.env("PYTHONPATH", packages);
