@@ -243,7 +243,13 @@ impl Task {
         if let Some(offer) = probe {
             let (io, early) = *offer;
             let max_payload = self.connection.hub.config.max_payload;
-            self.probe = Some(Box::new(Probe::new(io, &early, max_payload)));
+            let probe = Probe::new(io, &early, max_payload);
+            // The session may have given up on it before HTTP was done with it.
+            if self.connection.lock().session.is_probing() {
+                self.probe = Some(Box::new(probe));
+            } else {
+                self.drop_probe(probe);
+            }
         }
         if probe_pong && let Some(probe) = &mut self.probe {
             probe.pong();
