@@ -24,6 +24,8 @@ impl SocketIo {
 
 impl Builder {
     /// Declares a namespace. One with a state got it by [`Namespace::with_state`], so each can have its own.
+    ///
+    /// "expected `Namespace`, found `Namespace<Db>`" from the compiler means that `.with_state(db)` is missing.
     pub fn namespace(mut self, pattern: impl Into<Pattern>, namespace: Namespace) -> Self {
         self.mounts.push(mount(pattern.into(), namespace));
         self

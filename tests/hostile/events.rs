@@ -1,4 +1,4 @@
-//! Events faster than their handlers (design §5; checklist H2).
+//! Events faster than their handlers (row H2).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

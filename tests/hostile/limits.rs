@@ -1,4 +1,4 @@
-//! More than the limits allow, deeper than anybody needs (checklist D35).
+//! More than the limits allow, deeper than anybody needs (row D35).
 
 use serde_json::Value;
 use tower_socketio::{Ack, Auth, Data, DisconnectReason, Namespace, Socket};

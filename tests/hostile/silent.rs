@@ -1,4 +1,4 @@
-//! Peers that do not read (checklist H3).
+//! Peers that do not read (row H3).
 
 use std::time::Instant;
 
