@@ -33,3 +33,24 @@ pub(crate) async fn open_websocket(sender: &mut h2::client::SendRequest<Bytes>) 
     });
     ours
 }
+
+/// One request over HTTP/2, answered 200.
+pub(crate) async fn fetch(
+    sender: &mut h2::client::SendRequest<Bytes>,
+    method: &str,
+    path: &str,
+    body: &'static str,
+) -> String {
+    let request = Request::builder().method(method).uri(format!("http://localhost{path}")).body(()).unwrap();
+    let (response, mut to_server) = sender.send_request(request, body.is_empty()).unwrap();
+    if !body.is_empty() {
+        to_server.send_data(body.into(), true).unwrap();
+    }
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let (mut from_server, mut text) = (response.into_body(), Vec::new());
+    while let Some(data) = from_server.data().await {
+        text.extend_from_slice(&data.unwrap());
+    }
+    String::from_utf8(text).unwrap()
+}

@@ -66,6 +66,27 @@ async fn axum_refuses_by_a_header() {
     assert_eq!(client.refusal, json!({"message": "you are banned", "data": {"code": "banned"}}));
 }
 
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn axum_serves_polling_and_websockets_over_http2() {
+    let server = Server::start("axum").await;
+    let (mut sender, connection) = h2::client::handshake(server.connect().await).await.unwrap();
+    tokio::spawn(connection);
+    let open = http2::fetch(&mut sender, "GET", "/socket.io/?EIO=4&transport=polling", "").await;
+    let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+    let session = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap());
+    assert_eq!(http2::fetch(&mut sender, "POST", &session, "40").await, "ok");
+    assert!(http2::fetch(&mut sender, "GET", &session, "").await.starts_with("40{"));
+    assert_eq!(http2::fetch(&mut sender, "POST", &session, r#"421["note","by polling"]"#).await, "ok");
+    assert!(http2::fetch(&mut sender, "GET", &session, "").await.contains("431[1]"));
+
+    assert!(sender.is_extended_connect_protocol_enabled());
+    let stream = http2::open_websocket(&mut sender).await;
+    let mut client = Client::new(WebSocketStream::from_raw_socket(stream, Role::Client, None).await);
+    assert!(client.connect("", "").await);
+    assert_eq!(client.ask("note", "by a WebSocket").await, 2);
+}
+
 #[tokio::test]
 async fn hyper_serves_both_versions_of_http_on_one_port() {
     let server = Server::start("hyper").await;
