@@ -19,9 +19,10 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
     env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
-/// Whether this compiler, `+nightly` for example, is installed.
+/// Whether this compiler, `+nightly` for example, is installed. Asking must not install it.
 pub(crate) fn has_toolchain(chores: &Chores, name: &str) -> bool {
-    chores.cargo(&[name, "--version"]).output().is_ok_and(|output| output.status.success())
+    let mut cargo = chores.cargo(&[name, "--version"]);
+    cargo.env("RUSTUP_AUTO_INSTALL", "0").output().is_ok_and(|output| output.status.success())
 }
 
 /// Node.js and npm, found before any other of their kind.
