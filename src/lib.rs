@@ -13,17 +13,20 @@ pub use app::{TestClient, TestError};
 pub use extract::{
     Any, Args, Auth, Data, Event, Extension, FromContext, FromRef, Http, OptionalFromContext, Path, State,
 };
-pub use handler::{Arguments, Handler, Moment, WithState};
+pub use handler::{Arguments, Handler, Layered, Moment, WithState};
 pub use hub::{
-    Accepted, Ack, AckError, AckSender, AckStream, Broadcast, Builder, ConfigError, Conn, ConnectRequest,
-    Connected, Context, Cookie, Disconnect, DisconnectReason, EmitError, Extensions, IntoReply, Overflow,
-    PacketRequest, PublicError, Reply, SameSite, Sent, Socket, SocketEmit, SocketIo, Transport, WireError,
+    Accepted, Ack, AckError, AckSender, AckStream, Broadcast, Builder, ConfigError, Conn, ConnectLayer,
+    ConnectRequest, ConnectService, Connected, Connecting, Context, Cookie, Disconnect, DisconnectReason,
+    EmitError, EmitLayer, EmitRequest, EmitService, Extensions, Failure, IntoReply, Overflow, PacketLayer,
+    PacketRequest, PacketService, PublicError, Reply, Replying, Responder, ResultEnvelope, SameSite, Sent,
+    Socket, SocketEmit, SocketIo, Transport, WireError,
 };
 pub use layer::SocketIoLayer;
+pub use layer::connect::{self, Next as ConnectNext};
+pub use layer::emit::{self, Next as EmitNext};
+pub use layer::packet::{self, Next};
 pub use namespace::{HandlerId, Namespace, Pattern};
-pub use service::{
-    ConnectService, NotFound, PacketService, Replying, ResponseBody, ResponseFuture, SocketIoService,
-};
+pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};
 #[doc(inline)]
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]

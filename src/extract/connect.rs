@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::data::invalid;
 use super::{FromContext, OptionalFromContext};
-use crate::hub::{ConnectRequest, Context, WireError};
+use crate::hub::{ConnectRequest, WireError};
 
 /// The object that the client gave as `auth`, typed.
 ///

@@ -2,7 +2,7 @@ use serde::de::DeserializeOwned;
 use tower_socketio_proto::socketio::{Args, ArgumentsError};
 
 use super::{FromContext, OptionalFromContext};
-use crate::hub::{PacketRequest, WireError};
+use crate::hub::{Failure, PacketRequest, WireError};
 
 /// The event's arguments, typed.
 ///
@@ -57,6 +57,23 @@ impl<S: Sync> FromContext<PacketRequest, S> for Event {
 
     async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Self, WireError> {
         Ok(Self(cx.event().to_owned()))
+    }
+}
+
+impl<S: Sync> FromContext<Failure, S> for Event {
+    type Rejection = WireError;
+
+    async fn from_context(cx: &mut Failure, _: &S) -> Result<Self, WireError> {
+        let event = cx.event().ok_or_else(|| WireError::new("no event failed").code("no_event"))?;
+        Ok(Self(event.to_owned()))
+    }
+}
+
+impl<S: Sync> OptionalFromContext<Failure, S> for Event {
+    type Rejection = WireError;
+
+    async fn from_context(cx: &mut Failure, _: &S) -> Result<Option<Self>, WireError> {
+        Ok(cx.event().map(|event| Self(event.to_owned())))
     }
 }
 

@@ -1,8 +1,12 @@
 use super::{FromContext, OptionalFromContext};
 use crate::hub::{Context, WireError};
 
-/// Data of the socket, put there with [`Extensions::insert`](crate::Extensions::insert), or what an outer HTTP layer
-/// left in the request: a handler of `on_connect` that asks for it makes it the socket's.
+/// Data of the event, the socket, the connection or the request, in this order.
+///
+/// An event's is what a layer put there with [`PacketRequest::extensions_mut`](crate::PacketRequest::extensions_mut), a
+/// socket's and a connection's what was [inserted](crate::Extensions::insert), and the request's what an outer HTTP layer
+/// left in it: a handler of `on_connect` that asks for it makes it the socket's, and
+/// [`keep_extension`](crate::Builder::keep_extension) makes it the connection's, for namespaces entered later.
 ///
 /// Its absence is an error of the server: the client reads "internal error" and the log names the type.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,8 +30,11 @@ impl<C: Context, S: Sync, T: Clone + Send + Sync + 'static> OptionalFromContext<
 
 /// In `on_connect` what an outer HTTP layer left in the request is the socket's from then on.
 pub(super) fn find<C: Context, T: Clone + Send + Sync + 'static>(cx: &C) -> Option<T> {
+    if let Some(own) = cx.own_extensions().and_then(|own| own.get::<T>()) {
+        return Some(own.clone());
+    }
     let extensions = cx.socket().extensions();
-    extensions.get().or_else(|| {
+    extensions.get().or_else(|| cx.socket().conn().extensions().get()).or_else(|| {
         let value: T = cx.request_extensions()?.get::<T>()?.clone();
         extensions.insert(value.clone());
         Some(value)

@@ -1,6 +1,6 @@
 use super::FromContext;
 use crate::hub::{
-    AckSender, Context, Disconnect, DisconnectReason, PacketRequest, Socket, SocketIo, WireError,
+    AckSender, Context, Disconnect, DisconnectReason, Failure, PacketRequest, Socket, SocketIo, WireError,
 };
 
 impl<C: Context, S: Sync> FromContext<C, S> for Socket {
@@ -26,6 +26,14 @@ impl<S: Sync> FromContext<PacketRequest, S> for AckSender {
     async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Self, WireError> {
         cx.ack_taken = true;
         Ok(Self(cx.ack.take()))
+    }
+}
+
+impl<S: Sync> FromContext<Failure, S> for WireError {
+    type Rejection = WireError;
+
+    async fn from_context(cx: &mut Failure, _: &S) -> Result<Self, WireError> {
+        Ok(cx.error().clone())
     }
 }
 

@@ -52,5 +52,5 @@ where
     drop(moment);
     drop(state);
     let reply = handler.call(arguments).await.into_reply();
-    if taken && matches!(reply.0, ReplyKind::Empty) { Reply::taken() } else { reply }
+    if taken && matches!(reply.0, ReplyKind::Empty) { Reply::none() } else { reply }
 }

@@ -1,15 +1,17 @@
 //! Turn an async fn into a service.
 
 mod bound;
+mod layered;
 mod with_state;
 
 pub(crate) use bound::{Bind, bind};
+pub use layered::Layered;
 pub use with_state::{Moment, WithState};
 
 use std::future::Future;
 
 use crate::extract::FromContext;
-use crate::hub::{Context, PublicError, Reply};
+use crate::hub::{Context, PacketLayer, PublicError, Reply};
 
 /// An async fn or closure of at most 8 arguments, each an [extractor](crate::extract).
 #[diagnostic::on_unimplemented(
@@ -28,6 +30,14 @@ pub trait Handler<T>: Clone + Send + Sync + Sized + 'static {
     /// Binds a state of its own, so that it fits where handlers have none: `io.of("/").on(..)`, `socket.on(..)`.
     fn with_state<S>(self, state: S) -> WithState<Self, T, S> {
         WithState::new(self, state)
+    }
+
+    /// Puts a tower layer around this one event handler, inside of those of its namespace.
+    ///
+    /// Each socket has a service of its own, made at the first event. Handlers that declare further layers are wrapped
+    /// from the inside out: in `h.layer(a).layer(b)` `b` has its turn first.
+    fn layer(self, layer: impl PacketLayer) -> Layered<Self, T> {
+        Layered::new(self, layer)
     }
 }
 

@@ -30,12 +30,13 @@ impl<H, T, S: fmt::Debug> fmt::Debug for WithState<H, T, S> {
     }
 }
 
-/// A whole moment as a handler's argument; what [`WithState`] extracts from.
+/// A whole moment with the namespace's state as a handler's argument; what [`WithState`] extracts from, and what the
+/// layers of [`Layered`](super::Layered) get.
 #[derive(Debug)]
-pub struct Moment<C>(C);
+pub struct Moment<C, S>(pub(super) C, pub(super) S);
 
 #[diagnostic::do_not_recommend]
-impl<C, H, T, S> Handler<Moment<C>> for WithState<H, T, S>
+impl<C, N, H, T, S> Handler<Moment<C, N>> for WithState<H, T, S>
 where
     C: Context,
     S: Clone + Send + Sync + 'static,
@@ -45,13 +46,13 @@ where
     type Output = Reply;
     type Future = BoxFuture<Reply>;
 
-    fn call(self, Moment(moment): Moment<C>) -> BoxFuture<Reply> {
+    fn call(self, Moment(moment, _): Moment<C, N>) -> BoxFuture<Reply> {
         Box::pin(serve(self.handler, self.state, moment))
     }
 }
 
-impl<C: Context + Clone, S: Sync> Arguments<C, S> for Moment<C> {
-    async fn extract(cx: &mut C, _: &S) -> Result<Self, Reply> {
-        Ok(Self(cx.clone()))
+impl<C: Context + Clone, S: Clone + Send + Sync> Arguments<C, S> for Moment<C, S> {
+    async fn extract(cx: &mut C, state: &S) -> Result<Self, Reply> {
+        Ok(Self(cx.clone(), state.clone()))
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,7 @@ use tokio::time::Sleep;
 use tower_socketio_adapter::{Answers, Flags};
 use tower_socketio_proto::socketio::{Arguments, Encoded, Kind, write_arguments};
 
-use super::{AckError, Outbound, Reply, ReplyKind, Socket, Space, WireError};
+use super::{AckError, Outbound, Reply, ReplyKind, Socket, Space, WireError, panicked};
 
 /// The acknowledgement that a client waits for. The first answer counts.
 pub(crate) struct AckSlot {
@@ -79,6 +80,21 @@ impl AckSlot {
     }
 
     fn answer(&self, reply: &Reply) {
+        match self.socket.space().responder() {
+            None => self.send_reply(reply),
+            // A responder is user code.
+            Some(responder) => match catch_unwind(AssertUnwindSafe(|| reply.shaped(responder))) {
+                Ok(reply) => self.send_reply(&reply),
+                Err(panic) => {
+                    let error = panicked(&*panic);
+                    self.error(&error);
+                    self.socket.report(None, error);
+                }
+            },
+        }
+    }
+
+    fn send_reply(&self, reply: &Reply) {
         match &reply.0 {
             ReplyKind::Empty => drop(self.send(b"[]", &[])),
             ReplyKind::Ack(Encoded { json, attachments }) => drop(self.send(json, attachments)),
@@ -122,7 +138,7 @@ impl AckSender {
             Err(error) => {
                 let error = WireError::from(error);
                 slot.error(&error);
-                slot.socket.report(error);
+                slot.socket.report(None, error);
                 false
             }
         }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_socketio_adapter::{Action, AdapterError, IntoRooms, Member, RemoteSocket, Room, Target};
+use tower_socketio_adapter::{Action, AdapterError, Answers, IntoRooms, Member, RemoteSocket, Room, Target};
 use tower_socketio_proto::socketio::write_event;
 
 use super::member::from_member;
 use super::socket::with_scratch;
-use super::{AckStream, EmitError, Sent, Socket, SocketIo, Space};
+use super::stack::Destination;
+use super::{AckStream, EmitError, EmitRequest, Sent, Socket, SocketIo, Space};
 
 /// Many sockets: those of a namespace, or of some of its rooms.
 ///
@@ -86,16 +87,21 @@ impl Broadcast {
         let mut reached = 0;
         let result = with_scratch(|json| {
             let attachments = write_event(json, event, &data).map_err(|error| self.cannot(event, error))?;
+            let mut result = Ok(());
             for space in &self.spaces {
-                let packet = space.outgoing(json, attachments.clone(), None);
-                reached += space.adapter().broadcast(&packet, &self.target);
+                let Some(layers) = space.emits() else {
+                    let packet = space.outgoing(json, attachments.clone(), None);
+                    reached += space.adapter().broadcast(&packet, &self.target);
+                    continue;
+                };
+                let sent =
+                    layers.send(EmitRequest::new(json, attachments.clone(), self.through(space, None))?);
+                reached += sent.reached();
+                result = result.and(sent.into_result());
             }
-            Ok(())
+            result
         });
-        match result {
-            Ok(()) => Sent::to(reached),
-            Err(error) => Err(error).into(),
-        }
+        Sent::new(reached, result)
     }
 
     /// Emits `message`, Socket.IO's `send`.
@@ -114,6 +120,12 @@ impl Broadcast {
             with_scratch(|json| {
                 let attachments =
                     write_event(json, event, &data).map_err(|error| self.cannot(event, error))?;
+                if let Some(layers) = space.emits() {
+                    let ask = Some((id, answers.clone()));
+                    let sent = layers.send(EmitRequest::new(json, attachments, self.through(space, ask))?);
+                    let reached = sent.reached();
+                    return Ok(sent.into_result().map(|()| reached)?);
+                }
                 let packet = space.outgoing(json, attachments, Some(id));
                 Ok(space.adapter().broadcast_with_ack(&packet, &self.target, answers))
             })
@@ -174,6 +186,10 @@ impl Broadcast {
 
     pub(crate) fn io(&self) -> &SocketIo {
         &self.io
+    }
+
+    fn through(&self, space: &Arc<Space>, ask: Option<(u64, Arc<dyn Answers>)>) -> Destination {
+        Destination::Many { space: space.clone(), target: self.target.clone(), ask }
     }
 
     fn act(&self, action: &Action) {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use http::HeaderValue;
 use tower_socketio_proto::engineio::Reason;
 
-use super::{Link, Transport};
+use super::{Extensions, Link, Transport};
 
 /// Facts about the connection that carries a socket; several sockets of one client share it.
 #[derive(Clone, Copy)]
@@ -60,6 +60,11 @@ impl<'a> Conn<'a> {
     pub fn header(&self, name: impl PartialEq<http::HeaderName>) -> Option<&'a HeaderValue> {
         let headers = &self.0.handshake().headers;
         headers.iter().find(|(kept, _)| name == *kept).map(|(_, value)| value)
+    }
+
+    /// Data of the connection, by type: what sockets in other namespaces of the same client are to know.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.0.extensions()
     }
 
     /// When it was opened.

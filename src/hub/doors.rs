@@ -4,8 +4,8 @@ use std::sync::Arc;
 use tower_socketio_proto::socketio::Arguments;
 
 use super::{
-    Accepted, BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, PacketRequest, Reply, Socket,
-    WireError,
+    Accepted, BoxFuture, Config, ConfigError, ConnectRequest, Connected, Disconnect, EmitService,
+    PacketRequest, PacketService, Reply, Responder, Socket, WireError,
 };
 
 /// The doors of a namespace, as the transport calls them: a CONNECT and a packet with an event come in, and a socket
@@ -15,12 +15,18 @@ pub(crate) trait Doors: Send + Sync + 'static {
     fn connect(&self, request: ConnectRequest) -> BoxFuture<Result<Accepted, WireError>>;
     /// The hooks of an accepted client, if there are any.
     fn connected(&self, moment: Connected) -> Option<BoxFuture<Reply>>;
-    /// The handlers of an event.
+    /// The handlers of an event, for sockets without a stack.
     fn packet(&self, request: PacketRequest) -> BoxFuture<Reply>;
+    /// The layers around a socket's events with the handlers inside, if there are layers.
+    fn stack(&self) -> Option<PacketService>;
+    /// The layers around emits, if there are any.
+    fn emits(&self) -> Option<EmitService>;
+    /// What gives acknowledgements their shape, if anything does.
+    fn responder(&self) -> Option<Arc<dyn Responder>>;
     /// The hooks of a socket that leaves, if there are any.
     fn disconnect(&self, moment: Disconnect) -> Option<BoxFuture<Reply>>;
-    /// An error that a client was told, or would have been.
-    fn error(&self, socket: &Socket, error: WireError);
+    /// An error that a client was told, or would have been; of this event, if it was one's.
+    fn error(&self, socket: &Socket, event: Option<&str>, error: WireError);
     /// Adds a handler while serving, and gives its number.
     fn add(&self, event: &str, endpoint: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError>;
     /// Removes a handler by its number.
@@ -53,8 +59,11 @@ pub(crate) enum Matched {
 /// A namespace ready to be declared.
 pub(crate) struct Mount {
     pub(crate) pattern: Result<Arc<dyn NamePattern>, ConfigError>,
-    pub(crate) doors: Result<Arc<dyn Doors>, ConfigError>,
+    pub(crate) doors: MakeDoors,
 }
+
+/// Makes the doors as soon as the server's own options are known.
+pub(crate) type MakeDoors = Box<dyn FnOnce(&Config) -> Result<Arc<dyn Doors>, ConfigError> + Send + Sync>;
 
 /// The doors of a namespace that nobody declared: everybody comes in, and nothing is answered.
 pub(super) struct NoDoors;
@@ -73,12 +82,24 @@ impl Doors for NoDoors {
         Box::pin(std::future::ready(Reply::error(error)))
     }
 
+    fn stack(&self) -> Option<PacketService> {
+        None
+    }
+
+    fn emits(&self) -> Option<EmitService> {
+        None
+    }
+
+    fn responder(&self) -> Option<Arc<dyn Responder>> {
+        None
+    }
+
     fn disconnect(&self, _: Disconnect) -> Option<BoxFuture<Reply>> {
         None
     }
 
-    fn error(&self, socket: &Socket, error: WireError) {
-        tracing::debug!(target: "socketio::namespace", socket = socket.id(), %error, "`/` is not declared");
+    fn error(&self, socket: &Socket, event: Option<&str>, error: WireError) {
+        tracing::debug!(target: "socketio::namespace", socket = socket.id(), event, %error, "`/` is not declared");
     }
 
     fn add(&self, _: &str, _: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {

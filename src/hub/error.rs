@@ -1,8 +1,11 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use tower::BoxError;
 
 /// An error whose `Display` is meant for the client.
 ///
@@ -40,21 +43,83 @@ pub trait PublicError: fmt::Display {
 ///
 /// Made from any other error by `?`, the client reads "internal error" while the log and the `on_error` hook get the
 /// whole of it. [`Builder::expose_errors`](crate::Builder::expose_errors) shows clients the text, for development.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct WireError(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     message: Cow<'static, str>,
     code: Option<Cow<'static, str>>,
     data: Option<Value>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    /// Not an object with a message, but the text alone.
+    bare: bool,
+    /// It came from a handler, not from a layer in front of it.
+    handled: bool,
+    close_after: Option<Duration>,
 }
 
 impl WireError {
     /// An error with a text for the client.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { message: message.into(), code: None, data: None, source: None }))
+        Self(Box::new(Inner {
+            message: message.into(),
+            code: None,
+            data: None,
+            source: None,
+            bare: false,
+            handled: false,
+            close_after: None,
+        }))
+    }
+
+    /// An error that is nothing but a text: its acknowledgement is `{"error": "the text"}`.
+    pub fn text(message: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::new(message);
+        error.0.bare = true;
+        error
+    }
+
+    /// What an error of a layer is to the client.
+    ///
+    /// A `WireError` in a box is itself, tower's `Elapsed` is `timeout` and its `Overloaded` is `overloaded`; any other
+    /// error is "internal error".
+    pub fn from_boxed(error: BoxError) -> Self {
+        let error = match error.downcast::<Boxed>() {
+            Ok(boxed) => return boxed.0,
+            Err(error) => error,
+        };
+        if error.is::<tower::timeout::error::Elapsed>() {
+            return Self::new("timeout").code("timeout");
+        }
+        if error.is::<tower::load_shed::error::Overloaded>() {
+            return Self::new("overloaded").code("overloaded");
+        }
+        if error.is::<super::Stale>() {
+            return Self::new("try again").code("unavailable");
+        }
+        let mut wire = Self::internal();
+        wire.0.source = Some(Arc::from(error));
+        wire
+    }
+
+    /// As a `connect_error` it also ends the whole connection, after so long; the client has read the error by then.
+    pub fn close_after(mut self, time: Duration) -> Self {
+        self.0.close_after = Some(time);
+        self
+    }
+
+    pub(crate) fn closes_after(&self) -> Option<Duration> {
+        self.0.close_after
+    }
+
+    pub(crate) fn by_handler(mut self) -> Self {
+        self.0.handled = true;
+        self
+    }
+
+    pub(crate) fn is_by_handler(&self) -> bool {
+        self.0.handled
     }
 
     /// Adds a short, stable name for programs; read with [`PublicError::code`].
@@ -92,6 +157,9 @@ impl WireError {
 
     /// An acknowledgement's arguments: `[{"error": {message, code?, data?}}]`.
     pub(crate) fn to_ack(&self, expose: bool) -> String {
+        if self.0.bare {
+            return json!([{ "error": self.shown(expose) }]).to_string();
+        }
         let shape =
             Shape { message: &self.shown(expose), code: self.0.code.as_deref(), data: self.0.data.as_ref() };
         format!(r#"[{{"error":{}}}]"#, shape.to_json())
@@ -164,8 +232,20 @@ impl PublicError for WireError {
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for WireError {
     fn from(error: E) -> Self {
         let mut wire = Self::internal();
-        wire.0.source = Some(Box::new(error));
+        wire.0.source = Some(Arc::new(error));
         wire
+    }
+}
+
+/// A `WireError` is no error itself, so that any error can become one by `?`.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Boxed(WireError);
+
+/// For the services of layers, whose errors are boxed.
+impl From<WireError> for BoxError {
+    fn from(error: WireError) -> Self {
+        Box::new(Boxed(error))
     }
 }
 
@@ -182,6 +262,12 @@ pub enum EmitError {
     /// The packet was volatile and the connection not ready for it.
     #[error("the packet was volatile and the connection was not ready")]
     Dropped,
+    /// A layer around emits was not ready at once.
+    #[error("a layer around emits was not ready")]
+    NotReady,
+    /// A layer around emits refused it.
+    #[error("a layer around emits refused: {0}")]
+    Layer(BoxError),
     /// The data or the event's name cannot be sent.
     #[error(transparent)]
     Encode(#[from] tower_socketio_proto::socketio::EncodeError),

@@ -39,6 +39,20 @@ impl Extensions {
         (**map.as_ref()?.get(&TypeId::of::<T>())?).as_any().downcast_ref::<T>().cloned()
     }
 
+    /// A clone of the value of this type, which is put in if there is none.
+    pub fn get_or_default<T: Clone + Default + Send + Sync + 'static>(&self) -> T {
+        if let Some(value) = self.get() {
+            return value;
+        }
+        let value = T::default();
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = map.get_or_insert_default().entry(TypeId::of::<T>());
+        // Another may have been quicker.
+        let entry = entry.or_insert_with(|| Box::new(value));
+        let value = (**entry).as_any().downcast_ref::<T>().expect("values are kept by their types");
+        value.clone()
+    }
+
     /// Takes the value of this type out.
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);

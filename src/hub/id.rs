@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -35,6 +36,12 @@ pub(crate) fn new_id() -> Arc<str> {
     let mut id = [0; BYTES.div_ceil(3) * 4];
     let length = URL_SAFE_NO_PAD.encode_slice(bytes, &mut id).expect("20 characters fit");
     std::str::from_utf8(&id[..length]).expect("base64 is ASCII").into()
+}
+
+/// A number that no handler and no layer has had before.
+pub(crate) fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Whether a session id of the user's own making can stand in a query string and a cookie.

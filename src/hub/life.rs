@@ -1,29 +1,28 @@
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use tower_socketio_adapter::{Flags, Member};
 use tower_socketio_proto::engineio::Reason;
-use tower_socketio_proto::socketio::Kind;
+use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
 
-use super::socket::{ACCEPTED, ACTIVE, CLOSED, Held, PENDING};
-use super::{Departure, DisconnectReason, Socket, WireError};
+use super::socket::{ACCEPTED, ACTIVE, CLOSED, Early, Held, PENDING};
+use super::{
+    AckSlot, Departure, DisconnectReason, EmitError, PacketRequest, Reply, ReplyKind, Socket, WireError,
+};
 
 /// How a socket begins and ends.
 impl Socket {
     /// Queues the CONNECT reply, then what the hooks emitted, and enters the rooms.
     pub(crate) fn accept(&self) -> bool {
-        let json = self.0.link.protocol().is_v5().then(|| json!({ "sid": self.id() }).to_string());
         {
             let mut state = self.state();
-            if self.0.phase.load(Ordering::Acquire) != PENDING {
+            if self.0.phase.load(Ordering::Acquire) != PENDING || !(state.greeted || self.tell_connect()) {
                 return false;
             }
-            let json = json.as_deref().map(str::as_bytes);
-            if self.0.link.send(&self.outbound(Kind::Connect, None, json, &[]), Flags::default()).is_err() {
-                return false;
-            }
+            state.early = None;
             for Held { id, json, attachments, flags } in state.held.drain(..) {
                 let packet = self.outbound(Kind::Event, id, Some(&json), &attachments);
                 let _ = self.0.link.send(&packet, flags);
@@ -50,6 +49,58 @@ impl Socket {
             drop(state);
             adapter.join(handle, &rooms);
         }
+    }
+
+    /// Queues the CONNECT reply.
+    fn tell_connect(&self) -> bool {
+        let json = self.0.link.protocol().is_v5().then(|| json!({ "sid": self.id() }).to_string());
+        let json = json.as_deref().map(str::as_bytes);
+        self.0.link.send(&self.outbound(Kind::Connect, None, json, &[]), Flags::default()).is_ok()
+    }
+
+    /// Tells the client that it is connected before anybody decided; until then `early` hears its events.
+    pub(super) fn greet(&self, early: Arc<Early>) -> bool {
+        let mut state = self.state();
+        if state.greeted || self.0.phase.load(Ordering::Acquire) != PENDING || !self.tell_connect() {
+            return false;
+        }
+        (state.greeted, state.early) = (true, Some(early));
+        true
+    }
+
+    pub(crate) fn was_greeted(&self) -> bool {
+        self.state().greeted
+    }
+
+    /// What an event of a socket is answered that was greeted and not decided about; `false` if it has to wait.
+    pub(crate) fn answer_early(&self, arguments: &Arguments, id: Option<u64>) -> bool {
+        let Some(early) = self.state().early.clone() else { return false };
+        let ack = id.map(|id| Arc::new(AckSlot::new(self.clone(), id)));
+        let request = PacketRequest {
+            socket: self.clone(),
+            arguments: arguments.clone(),
+            ack: ack.clone(),
+            ack_taken: false,
+            extensions: None,
+        };
+        let name = arguments.name();
+        let reply = catch_unwind(AssertUnwindSafe(|| early(request)));
+        let reply = reply.unwrap_or_else(|panic| Reply::error(panicked(&*panic)));
+        if let Some(ack) = ack {
+            ack.reply(&reply);
+        }
+        if let ReplyKind::Error(error) = reply.0 {
+            self.report(Some(name), error);
+        }
+        true
+    }
+
+    /// Emits to a client that was greeted, whatever is held for it.
+    pub(crate) fn emit_early(&self, event: &str, data: impl serde::Serialize) -> Result<(), EmitError> {
+        let mut json = Vec::new();
+        let attachments = write_event(&mut json, event, &data)?;
+        let packet = self.outbound(Kind::Event, None, Some(&json), &attachments);
+        self.0.link.send(&packet, Flags::default()).map(drop)
     }
 
     /// Leaves the namespace: the client is told, and the connection's other namespaces go on.
@@ -97,7 +148,7 @@ impl Socket {
         if !self.end() {
             return;
         }
-        if self.was_accepted() {
+        if self.was_accepted() || self.was_greeted() {
             self.tell_disconnect();
         }
         if let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason }) {
@@ -119,6 +170,7 @@ impl Socket {
                 return false;
             }
             state.held = Vec::new();
+            state.early = None;
             if phase != PENDING {
                 state.rooms.clear();
             }
@@ -126,6 +178,7 @@ impl Socket {
         };
         drop(acks);
         self.forget_listeners();
+        self.forget_slots();
         if let Some(handle) = self.0.handle.get() {
             let adapter = self.0.space.adapter();
             let rooms = adapter.rooms(*handle);
@@ -147,10 +200,9 @@ impl Socket {
         }
         let moment = super::Disconnect { socket: self.clone(), reason };
         if let Some(hooks) = self.0.space.doors().disconnect(moment)
-            && let Err(panic) =
-                futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(hooks)).await
+            && let Err(panic) = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(hooks)).await
         {
-            self.report(panicked(&*panic));
+            self.report(None, panicked(&*panic));
         }
         self.forget_rooms();
     }

@@ -11,7 +11,7 @@ use tower_socketio_adapter::{Flags, Outgoing};
 use tower_socketio_proto::engineio::{Reason, Version};
 use tower_socketio_proto::socketio::{Kind, Parser};
 
-use super::{DisconnectReason, EmitError, Socket, Transport};
+use super::{DisconnectReason, EmitError, Extensions, Socket, Transport};
 
 /// A connection as the hub sees it: the way out, and the way to end it. Implemented by the transport.
 pub(crate) trait Link: Any + Send + Sync + fmt::Debug {
@@ -19,6 +19,8 @@ pub(crate) trait Link: Any + Send + Sync + fmt::Debug {
     fn protocol(&self) -> &Protocol;
     fn handshake(&self) -> &Handshake;
     fn facts(&self) -> LinkFacts;
+    /// Data of the connection, shared by its sockets.
+    fn extensions(&self) -> &Extensions;
 
     /// Queues one packet; says how many others were dropped for it.
     fn send(&self, packet: &Outbound<'_>, flags: Flags) -> Result<u64, EmitError>;

@@ -15,7 +15,7 @@ impl Inner {
         if matches!(sent, Ok(1..) | Err(EmitError::Full))
             && let Some(socket) = self.me.upgrade()
         {
-            Socket(socket).report(WireError::from(EmitError::Full));
+            Socket(socket).report(None, WireError::from(EmitError::Full));
         }
         sent.map(drop)
     }

@@ -2,6 +2,7 @@
 
 mod ack;
 mod broadcast;
+mod builder;
 mod config;
 mod connection;
 mod doors;
@@ -13,38 +14,52 @@ mod life;
 mod link;
 mod member;
 mod moment;
+mod name;
 mod operators;
 mod registry;
 mod reply;
+mod responder;
 mod rooms;
 mod sent;
+mod slots;
 mod socket;
 mod space;
+mod stack;
 mod wire;
 
 pub(crate) use ack::AckSlot;
 pub use ack::{AckSender, AckStream};
 pub use broadcast::Broadcast;
+pub use builder::Builder;
 pub(crate) use config::Config;
-pub use config::{Builder, Cookie, Overflow, SameSite, Transport};
+pub use config::{Cookie, Overflow, SameSite, Transport};
 pub use connection::Conn;
 pub(crate) use doors::{Doors, Endpoint, Matched, Mount, NamePattern};
 pub use error::{AckError, ConfigError, EmitError, PublicError, WireError};
 pub use extensions::Extensions;
-pub(crate) use id::{is_id, new_id};
+pub(crate) use id::{is_id, new_id, next_number};
 pub(crate) use io::Hub;
 pub use io::SocketIo;
 pub(crate) use life::panicked;
 pub(crate) use link::{Departure, Handshake, Link, LinkFacts, Outbound, Protocol, downcast};
-pub use moment::{Accepted, ConnectRequest, Connected, Context, Disconnect, DisconnectReason, PacketRequest};
+pub use moment::{
+    Accepted, ConnectRequest, Connected, Context, Disconnect, DisconnectReason, Failure, PacketRequest,
+};
+pub(crate) use name::Name;
 pub use operators::SocketEmit;
 pub(crate) use registry::{Lease, Registry, Resolved};
 pub(crate) use reply::ReplyKind;
 pub use reply::{Ack, IntoReply, Reply};
+pub use responder::{Responder, ResultEnvelope};
 pub use sent::Sent;
 pub(crate) use socket::Listener;
 pub use socket::Socket;
 pub(crate) use space::Space;
+pub use stack::{
+    ConnectLayer, ConnectService, Connecting, EmitLayer, EmitRequest, EmitService, PacketLayer,
+    PacketService, Replying,
+};
+pub(crate) use stack::{PacketStack, Stale, Turn, Turns, WrapConnect, WrapEmit, WrapPacket, reply_of};
 pub(crate) use wire::{form_of, frames, write_frames};
 
 use std::future::Future;

@@ -1,14 +1,15 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use tower_socketio_proto::engineio::Reason;
 use tower_socketio_proto::socketio::Arguments;
 
-use super::{AckSlot, Socket};
+use super::{AckSender, AckSlot, Reply, Socket, WireError};
 
-/// A moment in a socket's life that handlers serve: [`ConnectRequest`], [`Connected`], [`PacketRequest`] or
-/// [`Disconnect`].
+/// A moment in a socket's life that handlers serve: [`ConnectRequest`], [`Connected`], [`PacketRequest`],
+/// [`Disconnect`] or [`Failure`].
 pub trait Context: Send + sealed::Sealed + 'static {
     /// The socket it is about.
     fn socket(&self) -> &Socket;
@@ -18,6 +19,13 @@ pub trait Context: Send + sealed::Sealed + 'static {
         false
     }
 
+    /// Data of this moment alone, if it can have some.
+    #[doc(hidden)]
+    fn own_extensions(&self) -> Option<&http::Extensions> {
+        None
+    }
+
+    /// What outer HTTP layers left in the request, while it is there.
     #[doc(hidden)]
     fn request_extensions(&self) -> Option<&http::Extensions> {
         None
@@ -30,20 +38,68 @@ mod sealed {
     impl Sealed for super::Connected {}
     impl Sealed for super::PacketRequest {}
     impl Sealed for super::Disconnect {}
+    impl Sealed for super::Failure {}
 }
 
 /// A client asks to enter a namespace.
 #[derive(Clone, Debug)]
 pub struct ConnectRequest {
-    pub(crate) socket: Socket,
-    pub(crate) auth: Option<Arguments>,
-    pub(crate) parts: Option<Arc<Parts>>,
+    socket: Socket,
+    auth: Option<Arguments>,
+    parts: Option<Arc<Parts>>,
+    /// The pairs of the query, decoded when they are first asked for.
+    query: OnceLock<Arc<[(String, String)]>>,
 }
 
 impl ConnectRequest {
+    pub(crate) fn new(socket: Socket, auth: Option<Arguments>, parts: Option<Arc<Parts>>) -> Self {
+        Self { socket, auth, parts, query: OnceLock::new() }
+    }
+
+    /// The socket that is to be.
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// The name of the namespace.
+    pub fn namespace(&self) -> &str {
+        self.socket.space().name()
+    }
+
     /// What the client gave as `auth`, as it came.
     pub fn auth(&self) -> Option<&Arguments> {
         self.auth.as_ref()
+    }
+
+    /// The value of this key in the query of the request that opened the connection; the first, if there are several.
+    pub fn query(&self, key: &str) -> Option<&str> {
+        self.query_all(key).next()
+    }
+
+    /// Every value of this key in the query of the request that opened the connection.
+    pub fn query_all(&self, key: &str) -> impl Iterator<Item = &str> {
+        let pairs = self.query.get_or_init(|| {
+            form_urlencoded::parse(self.socket.conn().query().as_bytes()).into_owned().collect()
+        });
+        pairs.iter().filter(move |(name, _)| name == key).map(|(_, value)| &**value)
+    }
+
+    /// Every value of this header of the request that opened the connection. Later, for a further namespace, only the
+    /// headers that [`keep_headers`](crate::Builder::keep_headers) names are left.
+    pub fn headers(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
+        let kept = self.parts.is_none().then(|| self.socket.link().handshake().headers.iter());
+        let all = self.parts.as_deref().map(|parts| parts.headers.get_all(name).into_iter());
+        let kept = kept.into_iter().flatten().filter(move |(kept, _)| kept == name).map(|(_, value)| value);
+        all.into_iter().flatten().chain(kept)
+    }
+
+    /// Tells the client at once that it is connected, before anybody decides; `false` if it has left or was told.
+    ///
+    /// From now on its events do not wait: each is given to `early`, whose reply is its acknowledgement. A refusal is a
+    /// disconnect then and no `connect_error`, and a layer that has told the client decides in its own time, without
+    /// `connect_timeout`. Rooms, broadcasts and emits wait for the decision as ever.
+    pub fn greet(&self, early: impl Fn(PacketRequest) -> Reply + Send + Sync + 'static) -> bool {
+        self.socket.greet(Arc::new(early))
     }
 
     /// The HTTP request that opened the connection; gone when the client enters a further namespace later.
@@ -65,6 +121,8 @@ pub struct PacketRequest {
     pub(crate) arguments: Arguments,
     pub(crate) ack: Option<Arc<AckSlot>>,
     pub(crate) ack_taken: bool,
+    /// Made at the first use.
+    pub(crate) extensions: Option<Box<http::Extensions>>,
 }
 
 impl PacketRequest {
@@ -88,6 +146,22 @@ impl PacketRequest {
         &self.arguments
     }
 
+    /// Data of this event, by type: what a layer has for those below it. Handlers read it with `Extension`.
+    pub fn extensions_mut(&mut self) -> &mut http::Extensions {
+        self.extensions.get_or_insert_default()
+    }
+
+    /// The number of bytes of its arguments, attachments included.
+    pub fn size(&self) -> usize {
+        self.arguments.wire_len()
+    }
+
+    /// Takes the acknowledgement over, to be sent by hand; whatever is replied is then no answer.
+    pub fn take_ack(&mut self) -> AckSender {
+        self.ack_taken = true;
+        AckSender(self.ack.take())
+    }
+
     /// Whether the client asked for an acknowledgement.
     pub fn expects_ack(&self) -> bool {
         self.ack.is_some()
@@ -105,6 +179,26 @@ impl Disconnect {
     /// Why it left.
     pub fn reason(&self) -> DisconnectReason {
         self.reason
+    }
+}
+
+/// An error that a client was told, or would have been had it asked for an answer.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub(crate) socket: Socket,
+    pub(crate) event: Option<Box<str>>,
+    pub(crate) error: WireError,
+}
+
+impl Failure {
+    /// The event's name; `None` where a hook or an emit failed.
+    pub fn event(&self) -> Option<&str> {
+        self.event.as_deref()
+    }
+
+    /// The error.
+    pub fn error(&self) -> &WireError {
+        &self.error
     }
 }
 
@@ -192,6 +286,10 @@ impl Context for PacketRequest {
     fn is_ack_taken(&self) -> bool {
         self.ack_taken
     }
+
+    fn own_extensions(&self) -> Option<&http::Extensions> {
+        self.extensions.as_deref()
+    }
 }
 
 macro_rules! context {
@@ -203,4 +301,4 @@ macro_rules! context {
         }
     )* };
 }
-context!(Connected Disconnect);
+context!(Connected Disconnect Failure);

@@ -47,7 +47,7 @@ pub(crate) struct Lease {
 
 impl Registry {
     pub(super) fn declare(&self, config: &Config, mount: Mount) -> Result<(), ConfigError> {
-        let (pattern, doors) = (mount.pattern?, mount.doors?);
+        let (pattern, doors) = (mount.pattern?, (mount.doors)(config)?);
         let name = pattern.as_str();
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if inner.declared.contains_key(name)

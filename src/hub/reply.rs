@@ -1,7 +1,7 @@
 use serde::Serialize;
-use tower_socketio_proto::socketio::{Encoded, write_arguments};
+use tower_socketio_proto::socketio::{Any, Arguments, Encoded, write_arguments};
 
-use super::{PublicError, Sent, WireError};
+use super::{PublicError, Responder, Sent, WireError};
 
 /// What a handler answered: nothing in particular, an acknowledgement, or an error.
 #[derive(Debug)]
@@ -53,8 +53,34 @@ impl Reply {
         }
     }
 
-    pub(crate) fn taken() -> Self {
+    /// No answer at all, also if the client asked for one: somebody else answers, or nobody does.
+    pub fn none() -> Self {
         Self(ReplyKind::Taken)
+    }
+
+    /// What was answered, to be read; `None` if nothing was, or an error.
+    pub fn arguments(&self) -> Option<Arguments> {
+        match &self.0 {
+            ReplyKind::Ack(encoded) => Some(Arguments::from_encoded("", encoded)),
+            _ => None,
+        }
+    }
+
+    /// The reply in the shape that a namespace's responder gives it.
+    pub(super) fn shaped(&self, responder: &dyn Responder) -> Self {
+        match &self.0 {
+            ReplyKind::Empty => responder.success(Any::Null),
+            ReplyKind::Ack(encoded) => {
+                let answers = Arguments::from_encoded("", encoded).deserialize_all::<Vec<Any>>();
+                match answers {
+                    Ok(mut all) if all.len() <= 1 => responder.success(all.pop().unwrap_or_default()),
+                    Ok(all) => responder.success(Any::Array(all)),
+                    Err(error) => responder.failure(&error.into()),
+                }
+            }
+            ReplyKind::Error(error) => responder.failure(error),
+            ReplyKind::Taken => Self::none(),
+        }
     }
 }
 

@@ -26,6 +26,15 @@ impl Sent {
         self.error.map_or(Ok(()), Err)
     }
 
+    pub(crate) fn new(reached: usize, result: Result<(), EmitError>) -> Self {
+        Self { reached, error: result.err() }
+    }
+
+    /// Nothing was sent, and that is no error: what a layer answers that keeps an emit back.
+    pub fn nothing() -> Self {
+        Self::to(0)
+    }
+
     pub(crate) fn to(reached: usize) -> Self {
         Self { reached, error: None }
     }
@@ -35,7 +44,7 @@ impl From<Result<(), EmitError>> for Sent {
     fn from(result: Result<(), EmitError>) -> Self {
         match result {
             Ok(()) => Self::to(1),
-            Err(error) => Self { reached: 0, error: Some(error) },
+            Err(error) => Self::new(0, Err(error)),
         }
     }
 }

@@ -13,9 +13,10 @@ use tower_socketio_adapter::{Flags, Handle, IntoRooms, Room};
 use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
 
 use super::operators::SocketEmit;
+use super::stack::Destination;
 use super::{
-    AckError, Broadcast, Conn, EmitError, Endpoint, Extensions, Link, Outbound, PacketRequest, Sent,
-    SocketIo, Space, WireError,
+    AckError, Broadcast, Conn, EmitError, EmitRequest, Endpoint, Extensions, Link, Outbound, PacketRequest,
+    Reply, Sent, SocketIo, Space, WireError,
 };
 
 /// A client in a namespace.
@@ -48,7 +49,13 @@ pub(super) struct State {
     pub(super) closed: Option<Arc<Notify>>,
     pub(super) user: Option<Room>,
     pub(super) accepted: bool,
+    /// The client was told that it is connected before anybody decided; this hears its events until then.
+    pub(super) early: Option<Arc<Early>>,
+    pub(super) greeted: bool,
 }
+
+/// Hears the events of a socket that nobody has decided about; what it replies is the acknowledgement.
+pub(super) type Early = dyn Fn(PacketRequest) -> Reply + Send + Sync;
 
 pub(super) struct Held {
     pub(super) id: Option<u64>,
@@ -265,22 +272,41 @@ impl Socket {
     ) -> Result<(), EmitError> {
         with_scratch(|json| {
             let attachments = write_event(json, event, data).map_err(|error| {
-                self.report(WireError::from(std::io::Error::other(format!(
-                    "cannot emit `{event}`: {error}"
-                ))));
+                self.report(
+                    None,
+                    WireError::from(std::io::Error::other(format!("cannot emit `{event}`: {error}"))),
+                );
                 EmitError::from(error)
             })?;
-            if self.0.phase.load(Ordering::Acquire) == PENDING {
-                let mut state = self.state();
-                if self.0.phase.load(Ordering::Acquire) == PENDING {
-                    state.held.push(Held { id, json: json.clone(), attachments, flags });
-                    return Ok(());
+            match self.0.space.emits() {
+                None => self.deliver_event(json, attachments, id, flags),
+                Some(layers) => {
+                    let destination = Destination::One { socket: self.clone(), id, flags };
+                    let request = EmitRequest::new(json, attachments, destination)?;
+                    layers.send(request).into_result()
                 }
             }
-            let (json, attachments) = (Some(json.as_slice()), attachments.as_slice());
-            let sent = self.0.link.send(&self.outbound(Kind::Event, id, json, attachments), flags);
-            self.0.told(sent)
         })
+    }
+
+    /// Queues an event, or keeps it until the client is accepted.
+    pub(super) fn deliver_event(
+        &self,
+        json: &[u8],
+        attachments: Vec<Bytes>,
+        id: Option<u64>,
+        flags: Flags,
+    ) -> Result<(), EmitError> {
+        if self.0.phase.load(Ordering::Acquire) == PENDING {
+            let mut state = self.state();
+            if self.0.phase.load(Ordering::Acquire) == PENDING {
+                state.held.push(Held { id, json: json.to_vec(), attachments, flags });
+                return Ok(());
+            }
+        }
+        let (json, attachments) = (Some(json), attachments.as_slice());
+        let sent = self.0.link.send(&self.outbound(Kind::Event, id, json, attachments), flags);
+        self.0.told(sent)
     }
 
     pub(super) fn outbound<'a>(
@@ -312,8 +338,8 @@ impl Socket {
     }
 
     /// Tells the log and the namespace's `on_error` of an error.
-    pub(crate) fn report(&self, error: WireError) {
-        self.0.space.doors().error(self, error);
+    pub(crate) fn report(&self, event: Option<&str>, error: WireError) {
+        self.0.space.doors().error(self, event, error);
     }
 
     pub(crate) fn link(&self) -> &Arc<dyn Link> {

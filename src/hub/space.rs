@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tower_socketio_adapter::{Adapter, Encode, Outgoing};
 use tower_socketio_proto::socketio::Parser;
 
-use super::Doors;
 use super::ack::Asks;
 use super::wire::SharedEncoder;
+use super::{Doors, EmitService, Responder};
 
 /// A namespace that sockets are in: a concrete name, its rooms and its doors.
 pub(crate) struct Space {
@@ -23,6 +23,8 @@ pub(crate) struct Space {
     next_ack: AtomicU64,
     asks: Asks,
     encoder: Arc<dyn Encode>,
+    emits: Option<EmitService>,
+    responder: Option<Arc<dyn Responder>>,
 }
 
 impl Space {
@@ -38,6 +40,8 @@ impl Space {
         Self {
             name,
             adapter,
+            emits: doors.emits(),
+            responder: doors.responder(),
             doors,
             params,
             users: AtomicUsize::new(0),
@@ -69,6 +73,16 @@ impl Space {
 
     pub(crate) fn asks(&self) -> &Asks {
         &self.asks
+    }
+
+    /// The layers around emits, if there are any.
+    pub(super) fn emits(&self) -> Option<&EmitService> {
+        self.emits.as_ref()
+    }
+
+    /// What gives acknowledgements their shape, if anything does.
+    pub(super) fn responder(&self) -> Option<&dyn Responder> {
+        self.responder.as_deref()
     }
 
     /// A packet for many sockets of this namespace.

@@ -1,14 +1,14 @@
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
 use tower_socketio_proto::socketio::is_reserved;
 
 use super::Table;
-use super::table::{Inner, OnError, next_id};
+use super::table::{Fixed, Inner};
 use crate::handler::{Arguments, Bind, Handler, bind};
 use crate::hub::{
-    ConfigError, ConnectRequest, Connected, Disconnect, IntoReply, PacketRequest, Socket, WireError,
+    Config, ConfigError, ConnectLayer, ConnectRequest, Connected, Disconnect, EmitLayer, Failure, IntoReply,
+    PacketLayer, PacketRequest, Responder, next_number,
 };
 
 /// What a namespace does: its handlers, declared once and shared by all its sockets.
@@ -41,8 +41,8 @@ pub struct Namespace<S = ()> {
     connected: Vec<Bind<Connected, S>>,
     disconnecting: Vec<Bind<Disconnect, S>>,
     disconnect: Vec<Bind<Disconnect, S>>,
-    error: Option<OnError>,
-    sequential: bool,
+    error: Vec<Bind<Failure, S>>,
+    fixed: Fixed,
 }
 
 impl<S> Default for Namespace<S> {
@@ -55,8 +55,8 @@ impl<S> Default for Namespace<S> {
             connected: Vec::new(),
             disconnecting: Vec::new(),
             disconnect: Vec::new(),
-            error: None,
-            sequential: false,
+            error: Vec::new(),
+            fixed: Fixed::default(),
         }
     }
 }
@@ -136,12 +136,46 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     }
 
     /// Hears of every error that a client was told, or would have been had it asked for an answer.
-    pub fn on_error<F, R>(mut self, handler: F) -> Self
+    ///
+    /// Its arguments are extractors: [`WireError`](crate::WireError) is the error, `Option<Event>` the event's name and
+    /// [`Socket`](crate::Socket) whose it was. Several run one after the other; what they return changes nothing.
+    pub fn on_error<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
     where
-        F: FnOnce(WireError) -> R + Clone + Send + Sync + 'static,
-        R: Future<Output = ()> + Send + 'static,
+        T: Arguments<Failure, S> + Send + 'static,
     {
-        self.error = Some(Arc::new(move |_: Socket, error| Box::pin(handler.clone()(error))));
+        self.error.push(bind(handler));
+        self
+    }
+
+    /// Puts a tower layer around the CONNECTs of this namespace, inside of those of the server.
+    ///
+    /// Of several the first is the outermost. All clients share one stack; the hooks of
+    /// [`on_connect`](Self::on_connect) are inside of it.
+    pub fn connect_layer(mut self, layer: impl ConnectLayer) -> Self {
+        self.fixed.connect_layers.push(Arc::new(move |inner| layer.wrap(inner)));
+        self
+    }
+
+    /// Puts a tower layer around every event from a client, inside of those of the server.
+    ///
+    /// Of several the first is the outermost. Each socket has a stack of its own, made with its first event, so a layer
+    /// that counts does so for each socket. While the stack is not ready the socket's events wait, in order.
+    pub fn packet_layer(mut self, layer: impl PacketLayer) -> Self {
+        self.fixed.packet_layers.push(Arc::new(move |inner| layer.wrap(inner)));
+        self
+    }
+
+    /// Puts a tower layer around every emit and broadcast to this namespace, inside of those of the server.
+    ///
+    /// Of several the first is the outermost.
+    pub fn emit_layer(mut self, layer: impl EmitLayer) -> Self {
+        self.fixed.emit_layers.push(Arc::new(move |inner| layer.wrap(inner)));
+        self
+    }
+
+    /// Gives acknowledgements a shape of their own, as [`ResultEnvelope`](crate::ResultEnvelope) does.
+    pub fn respond_with(mut self, responder: impl Responder) -> Self {
+        self.fixed.responder = Some(Arc::new(responder));
         self
     }
 
@@ -149,7 +183,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     ///
     /// Without it events enter their handlers in order, and handlers that wait go on side by side.
     pub fn sequential(mut self) -> Self {
-        self.sequential = true;
+        self.fixed.sequential = true;
         self
     }
 
@@ -163,8 +197,12 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self.disconnecting.extend(other.disconnecting);
         self.disconnect.extend(other.disconnect);
         self.fallback = self.fallback.or(other.fallback);
-        self.error = self.error.or(other.error);
-        self.sequential |= other.sequential;
+        self.error.extend(other.error);
+        self.fixed.connect_layers.extend(other.fixed.connect_layers);
+        self.fixed.packet_layers.extend(other.fixed.packet_layers);
+        self.fixed.emit_layers.extend(other.fixed.emit_layers);
+        self.fixed.responder = self.fixed.responder.or(other.fixed.responder);
+        self.fixed.sequential |= other.fixed.sequential;
         self
     }
 
@@ -186,14 +224,18 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
             connected: all(self.connected, state),
             disconnecting: all(self.disconnecting, state),
             disconnect: all(self.disconnect, state),
-            error: self.error,
-            sequential: self.sequential,
+            error: all(self.error, state),
+            fixed: self.fixed,
         }
     }
 }
 
 impl Namespace {
-    pub(crate) fn into_table(self) -> Result<Table, ConfigError> {
+    /// The table, with the layers of the server around those of the namespace.
+    pub(crate) fn into_table(self, config: &Config) -> Result<Table, ConfigError> {
+        fn around<W: Clone>(outer: &[W], inner: Vec<W>) -> Vec<W> {
+            outer.iter().cloned().chain(inner).collect()
+        }
         fn all<C>(from: Vec<Bind<C, ()>>) -> Vec<Arc<dyn crate::hub::Endpoint<C>>> {
             from.into_iter().map(|bind| bind(&())).collect()
         }
@@ -203,18 +245,23 @@ impl Namespace {
             connected: all(self.connected),
             disconnecting: all(self.disconnecting),
             disconnect: all(self.disconnect),
-            error: self.error,
-            sequential: self.sequential,
+            error: all(self.error),
             ..Inner::default()
         };
         for (event, bind) in self.events {
             check(&event)?;
-            table.events.entry(event.into()).or_default().push((next_id(), bind(&())));
+            table.events.entry(event.into()).or_default().push((next_number(), bind(&())));
         }
         for bind in self.any {
-            table.any.push((next_id(), bind(&())));
+            table.any.push((next_number(), bind(&())));
         }
-        Ok(Table::new(table))
+        let fixed = Fixed {
+            connect_layers: around(&config.connect_layers, self.fixed.connect_layers),
+            packet_layers: around(&config.packet_layers, self.fixed.packet_layers),
+            emit_layers: around(&config.emit_layers, self.fixed.emit_layers),
+            ..self.fixed
+        };
+        Ok(Table::new(table, fixed))
     }
 }
 

@@ -1,9 +1,8 @@
 use std::sync::PoisonError;
 
 use super::builder::check;
-use super::table::next_id;
 use crate::handler::{Arguments, Handler, bind};
-use crate::hub::{ConfigError, IntoReply, Listener, PacketRequest, Socket};
+use crate::hub::{ConfigError, IntoReply, Listener, PacketRequest, Socket, next_number};
 
 /// A listener that was added while serving, to be removed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +61,7 @@ impl Socket {
         T: Arguments<PacketRequest, ()> + Send + 'static,
     {
         check(event)?;
-        let id = next_id();
+        let id = next_number();
         let endpoint = bind(handler)(&());
         let listener = Listener { id, event: event.into(), once, endpoint };
         self.add_listener(listener);

@@ -1,17 +1,29 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::hub::{
-    BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, Endpoint, PacketRequest, Socket, WireError,
+    BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, Endpoint, Failure, PacketRequest,
+    Responder, Socket, WireError, WrapConnect, WrapEmit, WrapPacket, next_number,
 };
 
 pub(crate) type Shared<C> = Arc<dyn Endpoint<C>>;
-pub(crate) type OnError = Arc<dyn Fn(Socket, WireError) -> BoxFuture<()> + Send + Sync>;
 
 /// The handlers of a namespace, shared by all its sockets; it can change while it serves.
 #[derive(Default)]
-pub(crate) struct Table(RwLock<Inner>);
+pub(crate) struct Table {
+    handlers: RwLock<Inner>,
+    pub(crate) fixed: Fixed,
+}
+
+/// What does not change while it serves.
+#[derive(Default)]
+pub(crate) struct Fixed {
+    pub(crate) connect_layers: Vec<WrapConnect>,
+    pub(crate) packet_layers: Vec<WrapPacket>,
+    pub(crate) emit_layers: Vec<WrapEmit>,
+    pub(crate) responder: Option<Arc<dyn Responder>>,
+    pub(crate) sequential: bool,
+}
 
 #[derive(Default)]
 pub(crate) struct Inner {
@@ -22,14 +34,7 @@ pub(crate) struct Inner {
     pub(super) connected: Vec<Shared<Connected>>,
     pub(super) disconnecting: Vec<Shared<Disconnect>>,
     pub(super) disconnect: Vec<Shared<Disconnect>>,
-    pub(super) error: Option<OnError>,
-    pub(super) sequential: bool,
-}
-
-/// A number for a handler that no other has, in whichever namespace or on whichever socket.
-pub(super) fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    pub(super) error: Vec<Shared<Failure>>,
 }
 
 /// Who hears an event.
@@ -42,23 +47,23 @@ pub(crate) enum Listeners {
 }
 
 impl Table {
-    pub(super) fn new(inner: Inner) -> Self {
-        Self(RwLock::new(inner))
+    pub(super) fn new(inner: Inner, fixed: Fixed) -> Self {
+        Self { handlers: RwLock::new(inner), fixed }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.handlers.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Inner> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.handlers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a handler of an event behind those that are there.
     pub(crate) fn add(&self, event: &str, endpoint: Shared<PacketRequest>) -> Result<u64, ConfigError> {
         super::builder::check(event)?;
         let mut table = self.write();
-        let id = next_id();
+        let id = next_number();
         table.events.entry(event.into()).or_default().push((id, endpoint));
         Ok(id)
     }
@@ -116,12 +121,8 @@ impl Table {
         (table.disconnecting.clone(), table.disconnect.clone())
     }
 
-    pub(crate) fn error(&self) -> Option<OnError> {
+    pub(crate) fn error(&self) -> Vec<Shared<Failure>> {
         self.read().error.clone()
-    }
-
-    pub(crate) fn is_sequential(&self) -> bool {
-        self.read().sequential
     }
 }
 

@@ -6,11 +6,12 @@ use tower::Service;
 use crate::hub::{Accepted, BoxFuture, ConnectRequest, Reply, ReplyKind, WireError};
 use crate::namespace::Table;
 
-/// The door of a namespace: runs its connect hooks, in order, and accepts the client if none refuses.
+/// The door of a namespace, inside of its layers: runs its connect hooks, in order, and accepts the client if none
+/// refuses.
 #[derive(Clone)]
-pub struct ConnectService(pub(super) Arc<Table>);
+pub(super) struct Hooks(pub(super) Arc<Table>);
 
-impl Service<ConnectRequest> for ConnectService {
+impl Service<ConnectRequest> for Hooks {
     type Response = Accepted;
     type Error = WireError;
     type Future = BoxFuture<Result<Accepted, WireError>>;
@@ -32,11 +33,5 @@ impl Service<ConnectRequest> for ConnectService {
             }
             Ok(Accepted::default())
         })
-    }
-}
-
-impl std::fmt::Debug for ConnectService {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConnectService").finish_non_exhaustive()
     }
 }

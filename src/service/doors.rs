@@ -2,72 +2,126 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-
-use super::connect::ConnectService;
-use super::packet::PacketService;
-use crate::hub::{
-    Accepted, BoxFuture, ConfigError, ConnectRequest, Connected, Context, Disconnect, Doors, EmitError,
-    Endpoint, PacketRequest, Reply, ReplyKind, Socket, WireError, panicked,
-};
-use crate::namespace::Table;
 use tower::Service;
 
+use super::connect::Hooks;
+use super::packet::{Handlers, dispatch};
+use crate::hub::{
+    Accepted, BoxFuture, ConfigError, ConnectRequest, ConnectService, Connected, Context, Disconnect, Doors,
+    EmitError, EmitService, Endpoint, Failure, PacketRequest, PacketService, Reply, ReplyKind, Responder,
+    Socket, Turns, WireError, panicked,
+};
+use crate::namespace::Table;
+
 /// The doors of one declared namespace.
-pub(super) struct TableDoors(pub(super) Arc<Table>);
+pub(super) struct TableDoors {
+    table: Arc<Table>,
+    /// The layers around the hooks, which all clients share, if there are layers.
+    connect: Option<Turns<ConnectService>>,
+    emits: Option<EmitService>,
+}
+
+impl TableDoors {
+    pub(super) fn new(table: Table) -> Self {
+        let table = Arc::new(table);
+        let connect = (!table.fixed.connect_layers.is_empty()).then(|| {
+            let table = table.clone();
+            Turns::building(move || {
+                let hooks = ConnectService::new(Hooks(table.clone()));
+                table.fixed.connect_layers.iter().rev().fold(hooks, |inner, wrap| wrap(inner))
+            })
+        });
+        let layers = &table.fixed.emit_layers;
+        let emits = (!layers.is_empty())
+            .then(|| layers.iter().rev().fold(EmitService::innermost(), |inner, wrap| wrap(inner)));
+        Self { table, connect, emits }
+    }
+}
 
 impl Doors for TableDoors {
     fn connect(&self, request: ConnectRequest) -> BoxFuture<Result<Accepted, WireError>> {
-        ConnectService(self.0.clone()).call(request)
+        match &self.connect {
+            None => Hooks(self.table.clone()).call(request),
+            Some(layers) => {
+                let turn = layers.turn();
+                Box::pin(async move { turn.run(request).await.map_err(WireError::from_boxed) })
+            }
+        }
     }
 
     fn connected(&self, moment: Connected) -> Option<BoxFuture<Reply>> {
-        let hooks = self.0.connected();
+        let hooks = self.table.connected();
         (!hooks.is_empty()).then(|| -> BoxFuture<Reply> { Box::pin(run(hooks, moment)) })
     }
 
     fn packet(&self, request: PacketRequest) -> BoxFuture<Reply> {
-        PacketService(self.0.clone()).call(request).into_inner()
+        dispatch(&self.table, request)
+    }
+
+    fn stack(&self) -> Option<PacketService> {
+        let layers = &self.table.fixed.packet_layers;
+        (!layers.is_empty()).then(|| {
+            let handlers = PacketService::innermost(Handlers(self.table.clone()));
+            layers.iter().rev().fold(handlers, |inner, wrap| wrap(inner))
+        })
+    }
+
+    fn emits(&self) -> Option<EmitService> {
+        self.emits.clone()
+    }
+
+    fn responder(&self) -> Option<Arc<dyn Responder>> {
+        self.table.fixed.responder.clone()
     }
 
     fn disconnect(&self, moment: Disconnect) -> Option<BoxFuture<Reply>> {
-        let (disconnecting, disconnect) = self.0.disconnect();
+        let (disconnecting, disconnect) = self.table.disconnect();
         if disconnecting.is_empty() && disconnect.is_empty() {
             return None;
         }
         Some(Box::pin(async move {
-            each(disconnecting, &moment).await;
+            let report = |socket: &Socket, error| socket.report(None, error);
+            each(disconnecting, &moment, report).await;
             moment.socket.forget_rooms();
-            each(disconnect, &moment).await;
+            each(disconnect, &moment, report).await;
             Reply::empty()
         }))
     }
 
-    fn error(&self, socket: &Socket, error: WireError) {
+    fn error(&self, socket: &Socket, event: Option<&str>, error: WireError) {
         match error.source() {
             // The connection has logged that already, once.
             Some(source) if source.is::<EmitError>() => {}
             Some(_) => {
-                tracing::error!(target: "socketio::namespace", socket = socket.id(), %error, "a handler failed")
+                tracing::error!(target: "socketio::namespace", socket = socket.id(), event, %error, "a handler failed");
             }
-            None => tracing::debug!(target: "socketio::namespace", socket = socket.id(), %error, "refused"),
+            None => {
+                tracing::debug!(target: "socketio::namespace", socket = socket.id(), event, %error, "refused");
+            }
         }
-        if let Some(hook) = self.0.error() {
-            let socket = socket.clone();
-            let io = socket.io().clone();
-            io.hub().spawn(async move { hook(socket, error).await });
+        let hooks = self.table.error();
+        if !hooks.is_empty() {
+            let failure = Failure { socket: socket.clone(), event: event.map(Box::from), error };
+            let told = async move {
+                each(hooks, &failure, |socket, error| {
+                    tracing::error!(target: "socketio::namespace", socket = socket.id(), %error, "an error hook failed");
+                })
+                .await;
+            };
+            socket.io().hub().spawn(told);
         }
     }
 
     fn add(&self, event: &str, endpoint: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {
-        self.0.add(event, endpoint)
+        self.table.add(event, endpoint)
     }
 
     fn remove(&self, id: u64) -> bool {
-        self.0.remove(id)
+        self.table.remove(id)
     }
 
     fn sequential(&self) -> bool {
-        self.0.is_sequential()
+        self.table.fixed.sequential
     }
 }
 
@@ -83,7 +137,11 @@ async fn run<C: Clone + 'static>(hooks: Vec<Arc<dyn Endpoint<C>>>, moment: C) ->
 }
 
 /// Runs every hook, whatever became of those before it: cleaning up is nobody else's affair.
-async fn each<C: Context + Clone>(hooks: Vec<Arc<dyn Endpoint<C>>>, moment: &C) {
+async fn each<C: Context + Clone>(
+    hooks: Vec<Arc<dyn Endpoint<C>>>,
+    moment: &C,
+    report: impl Fn(&Socket, WireError) + Copy,
+) {
     for hook in hooks {
         let call = catch_unwind(AssertUnwindSafe(|| hook.call(moment.clone())));
         let reply = match call {
@@ -91,7 +149,7 @@ async fn each<C: Context + Clone>(hooks: Vec<Arc<dyn Endpoint<C>>>, moment: &C) 
             Err(panic) => Err(panic),
         };
         if let ReplyKind::Error(error) = reply.unwrap_or_else(|panic| Reply::error(panicked(&*panic))).0 {
-            moment.socket().report(error);
+            report(moment.socket(), error);
         }
     }
 }

@@ -9,6 +9,4 @@ mod mount;
 mod packet;
 
 pub use body::ResponseBody;
-pub use connect::ConnectService;
 pub use http::{NotFound, ResponseFuture, SocketIoService};
-pub use packet::{PacketService, Replying};

@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use super::doors::TableDoors;
 use crate::handler::{Arguments, Handler, bind};
-use crate::hub::{Broadcast, Builder, ConfigError, Doors, IntoReply, Mount, PacketRequest, SocketIo};
+use crate::hub::{Broadcast, Builder, Config, ConfigError, Doors, IntoReply, Mount, PacketRequest, SocketIo};
 use crate::namespace::{HandlerId, Namespace, Pattern};
 
 fn mount(pattern: Pattern, namespace: Namespace) -> Mount {
-    let doors =
-        namespace.into_table().map(|table| -> Arc<dyn Doors> { Arc::new(TableDoors(Arc::new(table))) });
-    Mount { pattern: pattern.check(), doors }
+    let doors = |config: &Config| -> Result<Arc<dyn Doors>, ConfigError> {
+        Ok(Arc::new(TableDoors::new(namespace.into_table(config)?)))
+    };
+    Mount { pattern: pattern.check(), doors: Box::new(doors) }
 }
 
 impl SocketIo {

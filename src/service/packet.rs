@@ -1,71 +1,42 @@
-use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tower::Service;
+use tower::BoxError;
 
-use crate::hub::{AckSlot, BoxFuture, PacketRequest, Reply, ReplyKind, Socket, panicked};
+use crate::hub::{
+    AckSlot, BoxFuture, PacketRequest, PacketStack, Reply, ReplyKind, Replying, Socket, panicked,
+};
 use crate::namespace::{Listeners, Table, unhandled};
 
-/// The door of a socket: leads an event to its handlers.
+/// The door of a socket, inside of its layers: leads an event to its handlers.
 ///
-/// They are looked up when it is called, so a table that changes while it serves does so at once.
-#[derive(Clone)]
-pub struct PacketService(pub(super) Arc<Table>);
+/// They are looked up when it is called: a layer may have renamed the event, and the table may have changed.
+pub(super) struct Handlers(pub(super) Arc<Table>);
 
-impl Service<PacketRequest> for PacketService {
-    type Response = Reply;
-    type Error = Infallible;
-    type Future = Replying;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+impl PacketStack for Handlers {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: PacketRequest) -> Replying {
-        Replying(dispatch(&self.0, request))
-    }
-}
-
-impl std::fmt::Debug for PacketService {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PacketService").finish_non_exhaustive()
-    }
-}
-
-/// The reply to an event.
-pub struct Replying(BoxFuture<Reply>);
-
-impl Replying {
-    pub(super) fn into_inner(self) -> BoxFuture<Reply> {
-        self.0
-    }
-}
-
-impl Future for Replying {
-    type Output = Result<Reply, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
-    }
-}
-
-impl std::fmt::Debug for Replying {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Replying").finish_non_exhaustive()
+        Replying::wrapped(match catch_unwind(AssertUnwindSafe(|| dispatch(&self.0, request))) {
+            Ok(reply) => reply,
+            Err(panic) => Box::pin(std::future::ready(Reply::error(panicked(&*panic)))),
+        })
     }
 }
 
 /// Starts the handlers of an event.
-fn dispatch(table: &Table, request: PacketRequest) -> BoxFuture<Reply> {
+pub(super) fn dispatch(table: &Table, request: PacketRequest) -> BoxFuture<Reply> {
     match table.listeners(&request.socket, request.event()) {
         Listeners::One(endpoint) => endpoint.call(request),
         Listeners::None => Box::pin(std::future::ready(unhandled(&request))),
         Listeners::Many(endpoints) => {
             let (socket, ack) = (request.socket.clone(), request.ack.clone());
+            let event = request.event().into();
             let start = |(endpoint, answers): (Arc<dyn crate::hub::Endpoint<_>>, bool)| {
                 let mut request = request.clone();
                 if !answers {
@@ -80,7 +51,7 @@ fn dispatch(table: &Table, request: PacketRequest) -> BoxFuture<Reply> {
                 }
             };
             let replies = endpoints.into_iter().map(start).collect();
-            Box::pin(All { replies, socket, ack, taken: false })
+            Box::pin(All { replies, socket, event, ack, taken: false })
         }
     }
 }
@@ -89,6 +60,7 @@ fn dispatch(table: &Table, request: PacketRequest) -> BoxFuture<Reply> {
 struct All {
     replies: Vec<(Option<BoxFuture<Reply>>, bool)>,
     socket: Socket,
+    event: Box<str>,
     ack: Option<Arc<AckSlot>>,
     taken: bool,
 }
@@ -115,12 +87,12 @@ impl Future for All {
                 ack.offer(&reply);
             }
             if let ReplyKind::Error(error) = reply.0 {
-                this.socket.report(error);
+                this.socket.report(Some(&this.event), error);
             }
         }
         if pending {
             return Poll::Pending;
         }
-        Poll::Ready(if this.taken { Reply::taken() } else { Reply::empty() })
+        Poll::Ready(if this.taken { Reply::none() } else { Reply::empty() })
     }
 }

@@ -12,8 +12,8 @@ use super::io::Io;
 use super::probe::Probe;
 use super::queue::{OutQueue, Room};
 use crate::hub::{
-    Departure, EmitError, Handshake, Hub, Link, LinkFacts, Outbound, Overflow, Protocol, Transport, form_of,
-    frames, write_frames,
+    Departure, EmitError, Extensions, Handshake, Hub, Link, LinkFacts, Outbound, Overflow, Protocol,
+    Transport, form_of, frames, write_frames,
 };
 
 /// What a connection's task, its HTTP requests and its sockets share.
@@ -22,6 +22,7 @@ pub(super) struct Connection {
     pub(super) protocol: Protocol,
     pub(super) handshake: Handshake,
     pub(super) hub: Arc<Hub>,
+    extensions: Extensions,
     shared: Mutex<Shared>,
 }
 
@@ -109,7 +110,8 @@ impl Connection {
             polling: polling.then(Box::default),
             ended: false,
         };
-        Self { sid, protocol, handshake, hub, shared: Mutex::new(shared) }
+        let extensions = Extensions::default();
+        Self { sid, protocol, handshake, hub, extensions, shared: Mutex::new(shared) }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -370,6 +372,10 @@ impl Link for Connection {
 
     fn handshake(&self) -> &Handshake {
         &self.handshake
+    }
+
+    fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     fn facts(&self) -> LinkFacts {

@@ -14,7 +14,11 @@ use tower_socketio_proto::socketio::{Any, Arguments, DecodeError, Kind, Packet};
 use super::connection::Connection;
 use super::entering::auth_of_query;
 use super::running::{Done, Running, Work, call};
-use crate::hub::{AckSlot, Departure, DisconnectReason, Lease, PacketRequest, Reply, Socket, SocketIo};
+use super::stack::Stack;
+use crate::hub::{
+    AckSlot, Departure, DisconnectReason, Lease, Name, PacketRequest, Reply, Replying, Socket, SocketIo,
+    WireError,
+};
 
 /// What an event costs while it waits, beyond its bytes.
 const OVERHEAD: usize = 128;
@@ -50,6 +54,7 @@ pub(super) struct Entry {
     pub(super) leaving: bool,
     /// Events that cannot start yet, in order.
     pub(super) parked: VecDeque<Parked>,
+    pub(super) stack: Stack,
 }
 
 pub(super) enum State {
@@ -171,8 +176,16 @@ impl Dispatch {
         id: Option<u64>,
     ) -> Result<(), Violation> {
         let Some(at) = self.find_present(name) else { return self.strayed(name) };
-        if self.can_start(at) {
-            self.start_event(cx, at, arguments, id);
+        let entry = &mut self.entries[at];
+        if let State::Entering(_, socket) = &entry.state
+            && socket.answer_early(&arguments, id)
+        {
+            return Ok(());
+        }
+        if self.can_start(at)
+            && let Poll::Ready(stack) = self.entries[at].poll_ready(cx)
+        {
+            self.start_event(cx, at, arguments, id, stack);
         } else {
             self.park(at, Parked::Event(arguments, id));
         }
@@ -211,25 +224,44 @@ impl Dispatch {
         entry.in_flight < bound && self.orphaned < self.connection.hub.config.max_in_flight
     }
 
-    fn start_event(&mut self, cx: &mut Context<'_>, at: usize, arguments: Arguments, id: Option<u64>) {
+    /// Starts an event, for which its stack is ready or has failed.
+    fn start_event(
+        &mut self,
+        cx: &mut Context<'_>,
+        at: usize,
+        arguments: Arguments,
+        id: Option<u64>,
+        stack: Result<(), WireError>,
+    ) {
         let entry = &mut self.entries[at];
         let State::Entered(lease, socket) = &entry.state else { return };
         let ack = id.map(|id| Arc::new(AckSlot::new(socket.clone(), id)));
-        let request = PacketRequest { socket: socket.clone(), arguments, ack: ack.clone(), ack_taken: false };
+        let request = PacketRequest {
+            socket: socket.clone(),
+            arguments,
+            ack: ack.clone(),
+            ack_taken: false,
+            extensions: None,
+        };
         tracing::debug!(target: "socketio::socket", socket = socket.id(), event = request.event(), "event");
         let (doors, key, socket) = (lease.space().doors(), entry.key, socket.clone());
-        let future = match call(|| doors.packet(request)) {
-            Ok(future) => future,
-            Err(error) => Box::pin(std::future::ready(Reply::error(error))),
-        };
+        let event = Name::from(request.event());
+        let stack = stack.and_then(|()| call(|| entry.stack.call(&**doors, request)));
+        let future = stack.unwrap_or_else(|error| Replying::failed(error.into()));
         entry.in_flight += 1;
-        self.start(cx, Running::new(key, Work::Event { future, socket, ack }));
+        self.start(cx, Running::new(key, Work::Event { future, socket, ack, event }));
     }
 
     fn leave(&mut self, cx: &mut Context<'_>, name: &str) -> Result<(), Violation> {
         let Some(at) = self.find_present(name) else { return self.strayed(name) };
+        let entry = &self.entries[at];
+        let here = match &entry.state {
+            State::Entered(..) => true,
+            State::Entering(_, socket) => socket.was_greeted(),
+            State::Resolving { .. } => false,
+        };
         // It keeps its place behind the events that came before it.
-        if self.entries[at].parked.is_empty() && matches!(self.entries[at].state, State::Entered(..)) {
+        if entry.parked.is_empty() && here {
             self.left(cx, at);
         } else {
             self.park(at, Parked::Leave);
@@ -313,6 +345,8 @@ impl Dispatch {
             self.done(cx, key, done);
             self.advance(cx);
         }
+        // A stack may have become ready by itself.
+        self.advance(cx);
         if !self.is_busy() {
             self.running = None;
         }
@@ -333,8 +367,12 @@ impl Dispatch {
                 at += 1;
                 continue;
             }
+            let Poll::Ready(stack) = self.entries[at].poll_ready(cx) else {
+                at += 1;
+                continue;
+            };
             match self.unpark(at) {
-                Some(Parked::Event(arguments, id)) => self.start_event(cx, at, arguments, id),
+                Some(Parked::Event(arguments, id)) => self.start_event(cx, at, arguments, id, stack),
                 // A `Leave` is taken above, and an `Enter` with the `Leave` in front of it.
                 _ => {
                     self.entries[at].parked = VecDeque::new();

@@ -2,10 +2,12 @@ use std::collections::VecDeque;
 use std::task::Context;
 
 use tower_socketio_adapter::Flags;
+use tower_socketio_proto::engineio::Reason;
 use tower_socketio_proto::socketio::{Arguments, Data, Kind, Packet};
 
 use super::dispatch::{Dispatch, Entry, Parked, State, Violation};
 use super::running::{Running, Work, call};
+use super::stack::Stack;
 use crate::hub::{
     ConnectRequest, Connected, Lease, Link, Outbound, Registry, Resolved, Socket, WireError, new_id,
 };
@@ -50,6 +52,7 @@ impl Dispatch {
             hooks: 0,
             leaving: false,
             parked: VecDeque::new(),
+            stack: Stack::default(),
         };
         match resolved {
             Resolved::Unknown => self.unknown(&name),
@@ -84,9 +87,9 @@ impl Dispatch {
 
     pub(super) fn enter(&mut self, cx: &mut Context<'_>, key: u32, socket: Socket, auth: Option<Arguments>) {
         let doors = socket.space().doors().clone();
-        let request = ConnectRequest { socket, auth, parts: self.parts.clone() };
+        let request = ConnectRequest::new(socket.clone(), auth, self.parts.clone());
         match call(|| doors.connect(request)) {
-            Ok(future) => self.start(cx, Running::new(key, Work::Connect(future))),
+            Ok(future) => self.start(cx, Running::new(key, Work::Connect { future, socket })),
             Err(error) => self.decided(cx, key, Err(error)),
         }
     }
@@ -117,8 +120,20 @@ impl Dispatch {
             tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), %error, "refused");
             socket.end();
             let entry = self.remove(at);
-            self.refuse(&entry.name, &error);
-            socket.report(error);
+            if socket.was_greeted() {
+                socket.tell_disconnect();
+                self.remember(&entry.name);
+            } else {
+                self.refuse(&entry.name, &error);
+            }
+            if let Some(time) = error.closes_after() {
+                let connection = self.connection.clone();
+                self.connection.hub.spawn(async move {
+                    tokio::time::sleep(time).await;
+                    connection.close(Reason::ForcedServerClose);
+                });
+            }
+            socket.report(None, error);
             return;
         }
         tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), socket = socket.id(), "entered");
@@ -135,7 +150,7 @@ impl Dispatch {
         match call(|| doors.connected(moment)) {
             Ok(Some(future)) => self.start(cx, Running::new(key, Work::Hook { future, socket })),
             Ok(None) => {}
-            Err(error) => socket.report(error),
+            Err(error) => socket.report(None, error),
         }
         self.advance(cx);
     }

@@ -57,6 +57,9 @@ pub(super) fn open(
     };
     let connection =
         Connection::new(sid.clone(), protocol, handshake, hub.clone(), transport, Connection::now());
+    for keep in &hub.config.keep_extensions {
+        keep(&parts.extensions, connection.extensions());
+    }
     let connection = Arc::new(connection);
     let link: Arc<dyn Link> = connection.clone();
     if !hub.links().insert(sid, link) {

@@ -15,6 +15,7 @@ mod polling;
 mod probe;
 mod queue;
 mod running;
+mod stack;
 mod websocket;
 mod writer;
 

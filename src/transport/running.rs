@@ -7,7 +7,13 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use crate::hub::{Accepted, AckSlot, BoxFuture, Lease, Reply, ReplyKind, Socket, WireError, panicked};
+use tower_socketio_adapter::Flags;
+use tower_socketio_proto::socketio::Kind;
+
+use crate::hub::{
+    Accepted, AckSlot, BoxFuture, Lease, Name, Outbound, Reply, ReplyKind, Replying, Socket, WireError,
+    panicked, reply_of,
+};
 
 /// Work of the layers above that a connection's task drives: a handler, a hook, a namespace's decision.
 pub(super) struct Running {
@@ -21,8 +27,8 @@ pub(super) struct Running {
 
 pub(super) enum Work {
     Resolve(BoxFuture<Option<Lease>>),
-    Connect(BoxFuture<Result<Accepted, WireError>>),
-    Event { future: BoxFuture<Reply>, socket: Socket, ack: Option<Arc<AckSlot>> },
+    Connect { future: BoxFuture<Result<Accepted, WireError>>, socket: Socket },
+    Event { future: Replying, socket: Socket, ack: Option<Arc<AckSlot>>, event: Name },
     Hook { future: BoxFuture<Reply>, socket: Socket },
 }
 
@@ -48,7 +54,7 @@ impl Running {
 
     /// Whether the client waits for its end before it is in the namespace.
     pub(super) fn is_entering(&self) -> bool {
-        matches!(self.work, Work::Resolve(_) | Work::Connect(_))
+        matches!(self.work, Work::Resolve(_) | Work::Connect { .. })
     }
 
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Done> {
@@ -60,16 +66,28 @@ impl Running {
                 }))),
                 Poll::Pending => Poll::Pending,
             },
-            Work::Connect(future) => {
+            Work::Connect { future, .. } => {
                 let result = ready!(caught(future, cx));
                 Poll::Ready(Done::Connected(result.and_then(|accepted| accepted)))
             }
-            Work::Event { future, socket, ack } => {
-                finish(ready!(caught(future, cx)), socket, ack.as_deref());
+            Work::Event { future, socket, ack, event } => {
+                let reply = ready!(caught(future, cx)).map_or_else(Reply::error, reply_of);
+                if let Some(ack) = ack {
+                    ack.reply(&reply);
+                }
+                if let ReplyKind::Error(error) = reply.0 {
+                    if ack.is_none() && future.is_layered() && !error.is_by_handler() {
+                        refused(socket, &error);
+                    }
+                    socket.report(Some(event.as_str()), error);
+                }
                 Poll::Ready(Done::Event)
             }
             Work::Hook { future, socket } => {
-                finish(ready!(caught(future, cx)), socket, None);
+                let reply = ready!(caught(future, cx)).unwrap_or_else(Reply::error);
+                if let ReplyKind::Error(error) = reply.0 {
+                    socket.report(None, error);
+                }
                 Poll::Ready(Done::Hook(self.waited))
             }
         }
@@ -87,8 +105,13 @@ impl Future for Running {
         if let Some(deadline) = &mut this.deadline
             && deadline.as_mut().poll(cx).is_ready()
         {
-            let late = match this.work {
+            let late = match &this.work {
                 Work::Resolve(_) => Done::Resolved(None),
+                // A layer has told the client that it is connected, and decides about it in its own time.
+                Work::Connect { socket, .. } if socket.was_greeted() => {
+                    this.deadline = None;
+                    return Poll::Pending;
+                }
                 _ => Done::Connected(Err(WireError::new("the server took too long").code("timeout"))),
             };
             return Poll::Ready((this.key, late));
@@ -97,22 +120,28 @@ impl Future for Running {
     }
 }
 
-fn caught<T>(future: &mut BoxFuture<T>, cx: &mut Context<'_>) -> Poll<Result<T, WireError>> {
-    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+fn caught<F: Future + Unpin>(future: &mut F, cx: &mut Context<'_>) -> Poll<Result<F::Output, WireError>> {
+    match catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(cx))) {
         Ok(poll) => poll.map(Ok),
         Err(panic) => Poll::Ready(Err(panicked(&*panic))),
     }
 }
 
-/// Answers the client, and tells of an error.
-fn finish(reply: Result<Reply, WireError>, socket: &Socket, ack: Option<&AckSlot>) {
-    let reply = reply.unwrap_or_else(Reply::error);
-    if let Some(ack) = ack {
-        ack.reply(&reply);
+/// Clients of the old protocol hear of an event that a layer refused, by an ERROR packet; those of the new one would take
+/// such a packet for the end of their socket.
+fn refused(socket: &Socket, error: &WireError) {
+    if socket.link().protocol().is_v5() {
+        return;
     }
-    if let ReplyKind::Error(error) = reply.0 {
-        socket.report(error);
-    }
+    let json = error.to_connect_error(false, socket.io().hub().config.expose_errors);
+    let packet = Outbound {
+        kind: Kind::ConnectError,
+        namespace: socket.space().name(),
+        id: None,
+        json: Some(json.as_bytes()),
+        attachments: &[],
+    };
+    let _ = socket.link().send(&packet, Flags::default());
 }
 
 /// Runs the call that makes a future, which may panic before there is one.

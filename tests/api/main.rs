@@ -15,6 +15,7 @@ mod data;
 mod disconnect;
 mod extract;
 mod handshake;
+mod layers;
 mod leaks;
 mod lifetime;
 mod listeners;

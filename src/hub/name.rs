@@ -1,0 +1,44 @@
+/// An event's name, kept for the report of an error; short ones without an allocation.
+pub(crate) enum Name {
+    Short { length: u8, bytes: [u8; SHORT] },
+    Long(Box<str>),
+}
+
+const SHORT: usize = 22;
+
+impl Name {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Short { length, bytes } => {
+                std::str::from_utf8(&bytes[..usize::from(*length)]).expect("it was a text")
+            }
+            Self::Long(name) => name,
+        }
+    }
+}
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        match u8::try_from(name.len()) {
+            Ok(length) if name.len() <= SHORT => {
+                let mut bytes = [0; SHORT];
+                bytes[..name.len()].copy_from_slice(name.as_bytes());
+                Self::Short { length, bytes }
+            }
+            _ => Self::Long(name.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Name;
+
+    #[test]
+    fn names_of_any_length_are_kept() {
+        for name in ["", "message", "exactly 22 bytes long.", "ééééééééééé", "longer than the 22 bytes"]
+        {
+            assert_eq!(Name::from(name).as_str(), name);
+        }
+    }
+}

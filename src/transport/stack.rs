@@ -1,0 +1,54 @@
+use std::task::{Context, Poll, ready};
+
+use tower::{BoxError, Service};
+
+use super::dispatch::{Entry, State};
+use super::running::call;
+use crate::hub::{Doors, PacketRequest, PacketService, Replying, Stale, WireError};
+
+/// The layers around a socket's events, made at its first one.
+#[derive(Default)]
+pub(super) enum Stack {
+    #[default]
+    Unmade,
+    None,
+    Layers(PacketService),
+}
+
+impl Stack {
+    /// Gives an event to the layers, or to the handlers if there are none.
+    pub(super) fn call(&mut self, doors: &dyn Doors, request: PacketRequest) -> Replying {
+        match self {
+            Self::Layers(stack) => stack.call(request),
+            Self::Unmade | Self::None => Replying::handlers(doors.packet(request)),
+        }
+    }
+}
+
+impl Entry {
+    /// Whether the layers take the next event; asked only with one in hand, as readiness may hold what others wait for.
+    ///
+    /// An error is this event's, and the layers are made anew for the next.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
+        let mut again = true;
+        loop {
+            if let (Stack::Unmade, State::Entered(lease, _)) = (&self.stack, &self.state) {
+                self.stack = match call(|| lease.space().doors().stack()) {
+                    Ok(stack) => stack.map_or(Stack::None, Stack::Layers),
+                    Err(error) => return Poll::Ready(Err(error)),
+                };
+            }
+            let Stack::Layers(stack) = &mut self.stack else { return Poll::Ready(Ok(())) };
+            let Err(error) = ready!(poll(stack, cx)) else { return Poll::Ready(Ok(())) };
+            self.stack = Stack::Unmade;
+            // A part of it failed with an event before this one, which has been answered.
+            if !(std::mem::take(&mut again) && error.is::<Stale>()) {
+                return Poll::Ready(Err(WireError::from_boxed(error)));
+            }
+        }
+    }
+}
+
+fn poll(stack: &mut PacketService, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    call(|| stack.poll_ready(cx)).unwrap_or_else(|error| Poll::Ready(Err(error.into())))
+}
