@@ -38,6 +38,11 @@ pub(crate) fn npm(chores: &mut Chores) -> Result {
         node.packages(chores)?;
         let mut command = node_tests(chores, &node, "tests")?;
         chores.run_tests(command.env("SERVER_CMD", chores.built("interop-server")?))
+    })?;
+    chores.step("npm clients and the examples", |chores| {
+        let node = Node::require(chores)?;
+        let mut command = node_tests(chores, &node, "examples")?;
+        chores.run_tests(command.env("EXAMPLES", chores.built("examples")?))
     })
 }
 
@@ -63,7 +68,7 @@ pub(crate) fn browser(chores: &mut Chores) -> Result {
 /// Builds what the clients connect to, with the features that the tests were built with: nothing is built twice.
 fn servers(chores: &mut Chores) -> Result {
     chores.step("servers", |chores| {
-        let programs = ["--bin", "interop-server", "--example", "chat"];
+        let programs = ["--bin", "interop-server", "--examples"];
         chores.run(chores.cargo(&["build", "--workspace", "--all-features"]).args(programs))
     })
 }
