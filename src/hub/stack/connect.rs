@@ -106,6 +106,7 @@ pub trait ConnectLayer: Send + Sync + 'static {
     fn wrap(&self, inner: ConnectService) -> ConnectService;
 }
 
+#[diagnostic::do_not_recommend]
 impl<L> ConnectLayer for L
 where
     L: Layer<ConnectService> + Send + Sync + 'static,

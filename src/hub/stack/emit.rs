@@ -110,6 +110,7 @@ pub trait EmitLayer: Send + Sync + 'static {
     fn wrap(&self, inner: EmitService) -> EmitService;
 }
 
+#[diagnostic::do_not_recommend]
 impl<L> EmitLayer for L
 where
     L: Layer<EmitService> + Send + Sync + 'static,

@@ -153,6 +153,7 @@ pub trait PacketLayer: Send + Sync + 'static {
     fn wrap(&self, inner: PacketService) -> PacketService;
 }
 
+#[diagnostic::do_not_recommend]
 impl<L> PacketLayer for L
 where
     L: Layer<PacketService> + Send + Sync + 'static,
