@@ -9,8 +9,7 @@ fn allocations(layers: usize) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut namespace = Namespace::new().on("double", async |Data(n): Data<u32>| Ack(n * 2));
     for _ in 0..layers {
-        namespace =
-            namespace.packet_layer(packet::from_fn(async |request, next| next.run(request).await));
+        namespace = namespace.packet_layer(packet::from_fn(async |request, next| next.run(request).await));
     }
     let io = SocketIo::builder().namespace("/", namespace).build().expect("it fits");
     let client = runtime.block_on(async {

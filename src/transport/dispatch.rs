@@ -13,7 +13,7 @@ use tower_socketio_proto::socketio::{Any, Arguments, DecodeError, Kind, Packet};
 
 use super::connection::Connection;
 use super::entering::auth_of_query;
-use super::running::{Done, Running, Work, call};
+use super::running::{Done, Running, Work};
 use super::stack::Stack;
 use crate::hub::{
     AckSlot, Departure, DisconnectReason, Lease, Name, PacketRequest, Reply, Replying, Socket, SocketIo,
@@ -246,8 +246,10 @@ impl Dispatch {
         tracing::debug!(target: "socketio::socket", socket = socket.id(), event = request.event(), "event");
         let (doors, key, socket) = (lease.space().doors(), entry.key, socket.clone());
         let event = Name::from(request.event());
-        let stack = stack.and_then(|()| call(|| entry.stack.call(&**doors, request)));
-        let future = stack.unwrap_or_else(|error| Replying::failed(error.into()));
+        let future = match stack {
+            Ok(()) => entry.stack.call(&**doors, request),
+            Err(error) => Replying::failed(error.into()),
+        };
         entry.in_flight += 1;
         self.start(cx, Running::new(key, Work::Event { future, socket, ack, event }));
     }
@@ -346,7 +348,9 @@ impl Dispatch {
             self.advance(cx);
         }
         // A stack may have become ready by itself.
-        self.advance(cx);
+        if self.parked > 0 {
+            self.advance(cx);
+        }
         if !self.is_busy() {
             self.running = None;
         }

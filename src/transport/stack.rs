@@ -4,7 +4,7 @@ use tower::{BoxError, Service};
 
 use super::dispatch::{Entry, State};
 use super::running::call;
-use crate::hub::{Doors, PacketRequest, PacketService, Replying, Stale, WireError};
+use crate::hub::{Doors, PacketRequest, PacketService, Reply, Replying, Stale, WireError};
 
 /// The layers around a socket's events, made at its first one.
 #[derive(Default)]
@@ -17,10 +17,16 @@ pub(super) enum Stack {
 
 impl Stack {
     /// Gives an event to the layers, or to the handlers if there are none.
+    #[inline]
     pub(super) fn call(&mut self, doors: &dyn Doors, request: PacketRequest) -> Replying {
         match self {
-            Self::Layers(stack) => stack.call(request),
-            Self::Unmade | Self::None => Replying::handlers(doors.packet(request)),
+            Self::Layers(stack) => {
+                call(|| stack.call(request)).unwrap_or_else(|error| Replying::failed(error.into()))
+            }
+            Self::Unmade | Self::None => Replying::handlers(
+                call(|| doors.packet(request))
+                    .unwrap_or_else(|error| Box::pin(std::future::ready(Reply::error(error)))),
+            ),
         }
     }
 }
@@ -29,7 +35,12 @@ impl Entry {
     /// Whether the layers take the next event; asked only with one in hand, as readiness may hold what others wait for.
     ///
     /// An error is this event's, and the layers are made anew for the next.
+    #[inline]
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
+        if let Stack::None = self.stack { Poll::Ready(Ok(())) } else { self.poll_layers(cx) }
+    }
+
+    fn poll_layers(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
         let mut again = true;
         loop {
             if let (Stack::Unmade, State::Entered(lease, _)) = (&self.stack, &self.state) {

@@ -111,6 +111,7 @@ impl Replying {
 impl Future for Replying {
     type Output = Result<Reply, BoxError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             Kind::Handlers(reply) => reply.as_mut().poll(cx).map(Ok),
