@@ -162,7 +162,7 @@ async fn later(
 
 fn space(config: &Config, name: &str, doors: &Arc<dyn Doors>, params: Vec<(Box<str>, Box<str>)>) -> Space {
     let adapter: Arc<dyn Adapter> = (config.adapter)(name);
-    Space::new(name, adapter, doors.clone(), params, config.parser.clone())
+    Space::new(name, adapter, doors.clone(), params, config)
 }
 
 impl Parent {

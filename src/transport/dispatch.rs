@@ -13,6 +13,7 @@ use tower_socketio_proto::socketio::{Any, Arguments, DecodeError, Kind, Packet};
 
 use super::connection::Connection;
 use super::entering::auth_of_query;
+use super::parking::Parked;
 use super::running::{Done, Running, Work};
 use super::stack::Stack;
 use crate::hub::{
@@ -20,8 +21,6 @@ use crate::hub::{
     WireError,
 };
 
-/// What an event costs while it waits, beyond its bytes.
-const OVERHEAD: usize = 128;
 /// How many namespaces that the server ended are remembered, so that what the client sent meanwhile is no violation.
 const REMEMBERED: usize = 16;
 
@@ -61,24 +60,6 @@ pub(super) enum State {
     Resolving { auth: Option<Arguments> },
     Entering(Lease, Socket),
     Entered(Lease, Socket),
-}
-
-pub(super) enum Parked {
-    Event(Arguments, Option<u64>),
-    Leave,
-    /// The client left, and comes again.
-    Enter(Option<Arguments>),
-}
-
-impl Parked {
-    /// What it counts for in the receive budget.
-    fn cost(&self) -> usize {
-        let arguments = match self {
-            Self::Event(arguments, _) | Self::Enter(Some(arguments)) => arguments.wire_len(),
-            Self::Leave | Self::Enter(None) => 0,
-        };
-        OVERHEAD + arguments
-    }
 }
 
 /// The client broke the rules of Socket.IO; the connection is closed.
@@ -192,25 +173,6 @@ impl Dispatch {
         Ok(())
     }
 
-    pub(super) fn park(&mut self, at: usize, parked: Parked) {
-        self.parked += 1;
-        self.parked_bytes += parked.cost();
-        let entry = &mut self.entries[at];
-        match parked {
-            Parked::Leave => entry.leaving = true,
-            Parked::Enter(_) => entry.leaving = false,
-            Parked::Event(..) => {}
-        }
-        entry.parked.push_back(parked);
-    }
-
-    fn unpark(&mut self, at: usize) -> Option<Parked> {
-        let parked = self.entries[at].parked.pop_front()?;
-        self.parked -= 1;
-        self.parked_bytes -= parked.cost();
-        Some(parked)
-    }
-
     /// Whether the next event of this entry may start, or the next parked one.
     fn can_start(&self, at: usize) -> bool {
         let entry = &self.entries[at];
@@ -219,9 +181,8 @@ impl Dispatch {
 
     fn has_place(&self, entry: &Entry) -> bool {
         let State::Entered(lease, _) = &entry.state else { return false };
-        let bound =
-            if lease.space().doors().sequential() { 1 } else { self.connection.hub.config.max_in_flight };
-        entry.in_flight < bound && self.orphaned < self.connection.hub.config.max_in_flight
+        entry.in_flight < lease.space().max_in_flight()
+            && self.orphaned < self.connection.hub.config.max_in_flight
     }
 
     /// Starts an event, for which its stack is ready or has failed.

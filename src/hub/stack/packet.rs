@@ -102,6 +102,16 @@ impl Replying {
         Self(Kind::Layers(Box::pin(std::future::ready(Err(error)))))
     }
 
+    /// What the client is to be told; a panic is an error, too.
+    pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        let poll = || match &mut self.0 {
+            Kind::Handlers(reply) => reply.as_mut().poll(cx),
+            _ => Pin::new(self).poll(cx).map(reply_of),
+        };
+        catch_unwind(AssertUnwindSafe(poll))
+            .unwrap_or_else(|panic| Poll::Ready(Reply::error(panicked(&*panic))))
+    }
+
     /// Whether layers have a say in it.
     pub(crate) fn is_layered(&self) -> bool {
         matches!(self.0, Kind::Layers(_))
@@ -111,7 +121,6 @@ impl Replying {
 impl Future for Replying {
     type Output = Result<Reply, BoxError>;
 
-    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             Kind::Handlers(reply) => reply.as_mut().poll(cx).map(Ok),
