@@ -27,6 +27,13 @@ pub use layer::emit::{self, Next as EmitNext};
 pub use layer::packet::{self, Next};
 pub use namespace::{HandlerId, Namespace, Pattern};
 pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};
+#[cfg_attr(all(feature = "axum", feature = "jwt", feature = "rate-limit"), doc = include_str!("../docs/middleware.md"))]
+#[cfg_attr(
+    not(all(feature = "axum", feature = "jwt", feature = "rate-limit")),
+    doc = "Middleware: which tier for what; shown with the features `axum`, `jwt` and `rate-limit`."
+)]
+pub mod middleware {}
+
 #[doc(inline)]
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]
@@ -42,6 +49,6 @@ pub mod fuzzing {
     pub use crate::transport::fuzzing::{Outcome, read_messages};
 }
 
-#[cfg(all(doctest, feature = "axum"))]
+#[cfg(all(doctest, feature = "axum", feature = "jwt", feature = "rate-limit"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
