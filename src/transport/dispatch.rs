@@ -246,8 +246,11 @@ impl Dispatch {
         tracing::debug!(target: "socketio::socket", socket = socket.id(), event = request.event(), "event");
         let (doors, key, socket) = (lease.space().doors(), entry.key, socket.clone());
         let event = Name::from(request.event());
-        let stack = stack.and_then(|()| call(|| entry.stack.call(&**doors, request)));
-        let future = stack.unwrap_or_else(|error| Replying::failed(error.into()));
+        let called = stack.and_then(|()| {
+            // What panicked must not be used again.
+            call(|| entry.stack.call(&**doors, request)).inspect_err(|_| entry.stack = Stack::Unmade)
+        });
+        let future = called.unwrap_or_else(|error| Replying::failed(error.into()));
         entry.in_flight += 1;
         self.start(cx, Running::new(key, Work::Event { future, socket, ack, event }));
     }
@@ -347,6 +350,7 @@ impl Dispatch {
         }
         // A stack may have become ready by itself.
         self.advance(cx);
+        self.entries.iter_mut().for_each(Entry::give_back);
         if !self.is_busy() {
             self.running = None;
         }
@@ -363,7 +367,8 @@ impl Dispatch {
                 at = 0;
                 continue;
             }
-            if !self.has_place(&self.entries[at]) {
+            // Without an event in hand a stack is not asked: what it reserved would be kept from others.
+            if self.entries[at].parked.is_empty() || !self.has_place(&self.entries[at]) {
                 at += 1;
                 continue;
             }

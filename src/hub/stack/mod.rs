@@ -3,6 +3,7 @@
 mod connect;
 mod deliver;
 mod emit;
+mod making;
 mod packet;
 mod turns;
 
@@ -11,6 +12,7 @@ pub use connect::{ConnectLayer, ConnectService, Connecting};
 pub(crate) use deliver::Destination;
 pub use deliver::EmitRequest;
 pub(crate) use emit::WrapEmit;
+pub(crate) use making::Making;
 pub use emit::{EmitLayer, EmitService};
 pub use packet::{PacketLayer, PacketService, Replying};
 pub(crate) use packet::{PacketStack, WrapPacket, reply_of};
