@@ -9,8 +9,8 @@ use super::outgoing;
 use super::table::{Fixed, Inner};
 use crate::handler::{Arguments, Bind, Handler, bind};
 use crate::hub::{
-    Config, ConfigError, ConnectLayer, ConnectRequest, Connected, Disconnect, EmitLayer, EmitRequest, Failure, IntoReply,
-    PacketLayer, PacketRequest, Responder, next_number,
+    Config, ConfigError, ConnectLayer, ConnectRequest, Connected, Disconnect, EmitLayer, EmitRequest,
+    Failure, IntoReply, PacketLayer, PacketRequest, Responder, next_number,
 };
 
 /// How long a user may be away unless the namespace says otherwise.
