@@ -236,3 +236,40 @@ async fn a_layer_that_takes_the_acknowledgement_answers_it_itself() -> Test {
     assert_eq!(client.emit_with_ack::<String>("e", ()).await?, "by hand");
     Ok(())
 }
+
+#[tokio::test]
+async fn one_layered_handler_for_two_events_has_a_service_and_a_state_for_each() -> Test {
+    let shed = tower::ServiceBuilder::new().load_shed().rate_limit(1, std::time::Duration::from_secs(3600));
+    let handler = (async |tower_socketio::State(n): tower_socketio::State<u32>| Ack(n)).layer(shed);
+    let io = serve(Namespace::new().on("one", handler.clone().with_state(1)));
+    io.of("/").on("two", handler.clone().with_state(2))?;
+    let client = join(&io).await;
+    io.socket(client.id()).expect("a socket").on("three", handler.with_state(3))?;
+    for (event, state) in [("one", 1), ("two", 2), ("three", 3)] {
+        assert_eq!(client.emit_with_ack::<u32>(event, ()).await?, state);
+        assert_eq!(code(client.emit_with_ack::<u32>(event, ()).await), "overloaded");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn layers_of_a_listener_end_with_it_and_not_with_the_socket() -> Test {
+    let kept = std::sync::Arc::new(());
+    let keep = kept.clone();
+    let namespace = Namespace::new().on("listen", async move |socket: Socket| {
+        let keep = keep.clone();
+        let layer = tower::util::MapRequestLayer::new(move |request: PacketRequest| {
+            let _ = &keep;
+            request
+        });
+        socket.once("once", (async || Ack(1)).layer(layer)).expect("no reserved event");
+    });
+    let client = join(&serve(namespace)).await;
+    for _ in 0..20 {
+        client.emit_with_ack::<()>("listen", ()).await?;
+        assert_eq!(client.emit_with_ack::<u32>("once", ()).await?, 1);
+    }
+    // This one, the namespace's, and at most the service of the last listener.
+    assert!(std::sync::Arc::strong_count(&kept) <= 4, "{}", std::sync::Arc::strong_count(&kept));
+    Ok(())
+}

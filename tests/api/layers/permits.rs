@@ -1,11 +1,18 @@
 //! Permits that sockets share: an idle socket has none.
 
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::timeout::TimeoutLayer;
-use tower_socketio::{Ack, Data, Handler, Namespace, PacketLayer, SocketIo, TestClient, connect, packet};
+use tower_socketio::{
+    Ack, ConnectRequest, Data, Handler, Namespace, PacketLayer, PacketRequest, Reply, SocketIo, TestClient,
+    TestError, WireError, connect, packet,
+};
 
 use crate::support::{Gate, Log, Raw, Test, code, idle, join, serve};
 
@@ -259,5 +266,88 @@ async fn a_client_that_is_cut_while_it_waits_to_connect_leaves_no_permit_behind(
     for n in 0..3 {
         assert_eq!(join(&io).await.emit_with_ack::<u32>("quick", n).await?, n);
     }
+    Ok(())
+}
+
+/// Gives up after so many polls.
+async fn impatient<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut left) = (std::pin::pin!(future), polls);
+    std::future::poll_fn(move |cx| {
+        if let Poll::Ready(value) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(value));
+        }
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_permit_is_lost_and_nobody_is_stuck_where_many_threads_cancel_at_random() -> Test {
+    let polls = Arc::new(AtomicUsize::new(0));
+    let (connecting, emitting) = (polls.clone(), polls.clone());
+    let random = |polls: &AtomicUsize| polls.fetch_add(1, Ordering::Relaxed) % 7;
+    let limit = GlobalConcurrencyLimitLayer::new(2);
+    let connects = ServiceBuilder::new()
+        .layer(connect::from_fn(move |request: ConnectRequest, next: connect::Next| {
+            let polls = random(&connecting);
+            let refused = || Err(WireError::new("impatient"));
+            async move { impatient(polls, next.run(request)).await.unwrap_or_else(refused) }
+        }))
+        .layer(connect::from_fn(async |request, next| next.run(request).await))
+        .layer(limit.clone());
+    let events = ServiceBuilder::new()
+        .layer(packet::from_fn(async |request, next| next.run(request).await))
+        .layer(packet::from_fn(move |request: PacketRequest, next: packet::Next| {
+            let polls = random(&emitting);
+            async move {
+                let reply = impatient(polls, next.run(request)).await;
+                reply.unwrap_or_else(|| Reply::error(WireError::new("impatient").code("impatient")))
+            }
+        }))
+        .layer(limit.clone());
+    let pause = async || {
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+    };
+    let namespace = Namespace::new().connect_layer(connects).packet_layer(events).on_connect(pause).on(
+        "e",
+        async move |Data(n): Data<usize>| {
+            pause().await;
+            Ack(n)
+        },
+    );
+    let calm = Namespace::new().packet_layer(limit).on("e", async |Data(n): Data<usize>| Ack(n));
+    let io = SocketIo::builder().namespace("/", namespace).namespace("/calm", calm).build()?;
+    let clients = (0..40).map(|_| {
+        let io = io.clone();
+        tokio::spawn(async move {
+            let client = loop {
+                match TestClient::new(&io).connect("/").await {
+                    Ok(client) => break client,
+                    Err(error) => assert!(matches!(error, TestError::Refused(_)), "{error}"),
+                }
+            };
+            let asks = (0..50).map(|n| client.emit_with_ack::<usize>("e", n));
+            for answer in futures_util::future::join_all(asks).await {
+                match answer {
+                    Ok(_) => {}
+                    refused => assert_eq!(code(refused), "impatient"),
+                }
+            }
+            client
+        })
+    });
+    // They stay, idle.
+    let idle: Vec<_> = futures_util::future::try_join_all(clients).await?;
+    let calm = TestClient::new(&io).connect("/calm").await?;
+    for n in 0..20 {
+        assert_eq!(calm.emit_with_ack::<usize>("e", n).await?, n);
+    }
+    drop(idle);
     Ok(())
 }

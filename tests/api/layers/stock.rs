@@ -341,3 +341,32 @@ async fn work_in_flight_runs_to_its_end_through_layers_when_its_client_leaves() 
     gate.open(2);
     assert_eq!(log.reach(4).await, ["handler", "layer", "handler", "layer"]);
 }
+
+#[tokio::test]
+async fn nothing_is_shed_while_there_are_permits_however_much_comes_at_once() -> Test {
+    let stack = || ServiceBuilder::new().load_shed().concurrency_limit(1);
+    let handler = async |Data(n): Data<u32>| Ack(n);
+    let io = serve(
+        Namespace::new()
+            .packet_layer(stack())
+            .packet_layer(packet::from_fn(async |request, next| next.run(request).await))
+            .packet_layer(stack())
+            .on("e", handler.layer(stack())),
+    );
+    let client = join(&io).await;
+    let answers = (0..1000).map(|n| client.emit_with_ack::<u32>("e", n));
+    let answers = futures_util::future::join_all(answers).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_emit_is_refused_while_there_are_permits_however_many_a_handler_makes() -> Test {
+    let namespace =
+        Namespace::new().emit_layer(ConcurrencyLimitLayer::new(1)).on("e", async |socket: Socket| {
+            let sent = (0..1000).map(|n| socket.emit("out", n).into_result());
+            Ack(sent.filter(Result::is_err).count())
+        });
+    assert_eq!(join(&serve(namespace)).await.emit_with_ack::<usize>("e", ()).await?, 0);
+    Ok(())
+}
