@@ -180,8 +180,9 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
 
     /// Puts a tower layer around the CONNECTs of this namespace, inside of those of the server.
     ///
-    /// Of several the first is the outermost. All clients share one stack; the hooks of
-    /// [`on_connect`](Self::on_connect) are inside of it.
+    /// Of several the first is the outermost. All clients share one stack, one after the other until it is called; the
+    /// hooks of [`on_connect`](Self::on_connect) are inside of it. A stack that fails to be ready refuses that client, and
+    /// is made anew for the next.
     pub fn connect_layer(mut self, layer: impl ConnectLayer) -> Self {
         self.fixed.connect_layers.push(Arc::new(move |inner| layer.wrap(inner)));
         self
@@ -190,7 +191,8 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     /// Puts a tower layer around every event from a client, inside of those of the server.
     ///
     /// Of several the first is the outermost. Each socket has a stack of its own, made with its first event, so a layer
-    /// that counts does so for each socket. While the stack is not ready the socket's events wait, in order.
+    /// that counts does so for each socket. While the stack is not ready the socket's events wait, in order. One that
+    /// fails to be ready refuses that event, and is made anew for the next.
     pub fn packet_layer(mut self, layer: impl PacketLayer) -> Self {
         self.fixed.packet_layers.push(Arc::new(move |inner| layer.wrap(inner)));
         self
