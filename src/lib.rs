@@ -11,7 +11,8 @@ mod transport;
 
 pub use app::{TestClient, TestError};
 pub use extract::{
-    Any, Args, Auth, Data, Event, Extension, FromContext, FromRef, Http, OptionalFromContext, Path, State,
+    Any, Args, Auth, Data, Event, Extension, FromContext, FromRef, Http, OptionalFromContext, Path,
+    Reconnected, State,
 };
 pub use handler::{Arguments, Handler, Layered, Moment, WithState};
 pub use hub::{
@@ -21,10 +22,10 @@ pub use hub::{
     PacketRequest, PacketService, PublicError, Reply, Replying, Responder, ResultEnvelope, SameSite, Sent,
     Socket, SocketEmit, SocketIo, Transport, WireError,
 };
-pub use layer::SocketIoLayer;
 pub use layer::connect::{self, Next as ConnectNext};
 pub use layer::emit::{self, Next as EmitNext};
 pub use layer::packet::{self, Next};
+pub use layer::{Deduplicate, DeduplicateLayer, SocketIoLayer, Trace, TraceLayer, Traced};
 pub use namespace::{HandlerId, Namespace, Pattern};
 pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};
 #[cfg_attr(all(feature = "axum", feature = "jwt", feature = "rate-limit"), doc = include_str!("../docs/middleware.md"))]

@@ -15,6 +15,7 @@
 //! | [`Extension<T>`](Extension) | data of the socket | every handler |
 //! | [`Path<T>`](Path) | the parameters of the namespace's name | every handler |
 //! | [`DisconnectReason`](crate::DisconnectReason) | why the client left | disconnect handlers |
+//! | [`Reconnected`] | how long its user was away | every handler |
 //! | `Option<T>` | `None` if it is not there; what is there and wrong is refused | as `T` |
 //! | `Result<T, T::Rejection>` | the rejection instead of a refusal | as `T` |
 //!
@@ -26,6 +27,7 @@ mod connect;
 mod data;
 mod extension;
 mod path;
+mod reconnected;
 mod socket;
 mod state;
 
@@ -34,6 +36,7 @@ pub use connect::{Auth, Http};
 pub use data::{Data, Event};
 pub use extension::Extension;
 pub use path::Path;
+pub use reconnected::Reconnected;
 pub use state::State;
 #[doc(inline)]
 pub use tower_socketio_proto::socketio::{Any, Args};

@@ -156,6 +156,11 @@ impl Socket {
         }
     }
 
+    /// Whether it is over with it, accepted or not.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.phase.load(Ordering::Acquire) == CLOSED
+    }
+
     /// Queues the DISCONNECT packet.
     pub(crate) fn tell_disconnect(&self) {
         let _ = self.0.link.send(&self.outbound(Kind::Disconnect, None, None, &[]), Flags::default());

@@ -59,7 +59,9 @@ pub use stack::{
     ConnectLayer, ConnectService, Connecting, EmitLayer, EmitRequest, EmitService, PacketLayer,
     PacketService, Replying,
 };
-pub(crate) use stack::{PacketStack, Stale, Turn, Turns, WrapConnect, WrapEmit, WrapPacket, reply_of};
+pub(crate) use stack::{
+    Making, PacketStack, Stale, Turn, Turns, WrapConnect, WrapEmit, WrapPacket, reply_of,
+};
 pub(crate) use wire::{form_of, frames, write_frames};
 
 use std::future::Future;

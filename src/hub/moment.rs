@@ -151,7 +151,7 @@ impl PacketRequest {
         self.extensions.get_or_insert_default()
     }
 
-    /// The number of bytes of its arguments, attachments included.
+    /// The number of bytes of its name and arguments, attachments included.
     pub fn size(&self) -> usize {
         self.arguments.wire_len()
     }

@@ -312,6 +312,7 @@ impl Dispatch {
         if self.parked > 0 {
             self.advance(cx);
         }
+        self.entries.iter_mut().for_each(Entry::give_back);
         if !self.is_busy() {
             self.running = None;
         }
@@ -328,7 +329,8 @@ impl Dispatch {
                 at = 0;
                 continue;
             }
-            if !self.has_place(&self.entries[at]) {
+            // Without an event in hand a stack is not asked: what it reserved would be kept from others.
+            if self.entries[at].parked.is_empty() || !self.has_place(&self.entries[at]) {
                 at += 1;
                 continue;
             }

@@ -74,7 +74,7 @@ where
 
     fn call(&mut self, request: PacketRequest) -> Replying {
         let reply = self.0.call(request);
-        Replying(Kind::Layers(Box::pin(async move { reply.await.map_err(Into::into) })))
+        Replying::layered(Box::pin(async move { reply.await.map_err(Into::into) }))
     }
 }
 
@@ -98,8 +98,12 @@ impl Replying {
         Self(Kind::Wrapped(reply))
     }
 
+    pub(crate) fn layered(reply: BoxFuture<Result<Reply, BoxError>>) -> Self {
+        Self(Kind::Layers(reply))
+    }
+
     pub(crate) fn failed(error: BoxError) -> Self {
-        Self(Kind::Layers(Box::pin(std::future::ready(Err(error)))))
+        Self::layered(Box::pin(std::future::ready(Err(error))))
     }
 
     /// What the client is to be told; a panic is an error, too.
@@ -134,7 +138,11 @@ impl Future for Replying {
                     _ => reply,
                 }))
             }
-            Kind::Layers(reply) => reply.as_mut().poll(cx),
+            // The layers around the one that panicked are told of it as of any error.
+            Kind::Layers(reply) => match catch_unwind(AssertUnwindSafe(|| reply.as_mut().poll(cx))) {
+                Ok(reply) => reply,
+                Err(panic) => Poll::Ready(Err(panicked(&*panic).into())),
+            },
         }
     }
 }
