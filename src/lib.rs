@@ -25,6 +25,8 @@ pub use hub::{
 pub use layer::SocketIoLayer;
 pub use layer::connect::{self, Next as ConnectNext};
 pub use layer::emit::{self, Next as EmitNext};
+#[cfg(feature = "jwt")]
+pub use layer::jwt::{self, JwtError, JwtLayer, Renewal, TokenSource};
 pub use layer::packet::{self, Next};
 pub use namespace::{HandlerId, Namespace, Pattern};
 pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};

@@ -2,6 +2,8 @@
 
 pub mod connect;
 pub mod emit;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 pub mod packet;
 mod socketio;
 
