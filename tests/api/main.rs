@@ -16,6 +16,8 @@ mod data;
 mod disconnect;
 mod extract;
 mod handshake;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod layers;
 mod leaks;
 mod lifetime;
