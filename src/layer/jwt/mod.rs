@@ -34,7 +34,8 @@
 //! must be of the type `C`.
 //!
 //! **Sources.** `auth.token`, the query's `token` and a Bearer header, or those of [`JwtLayer::sources`]. Exactly one
-//! token must be there. What came in a header counts for the namespaces that the client enters later as well, when
+//! token must be there; only where clients of Socket.IO 2 repeat the query of their connection as that of a namespace,
+//! the same one twice is one. What came in a header counts for the namespaces that the client enters later as well, when
 //! headers are gone, as long as it is neither expired nor revoked: as far as they have the same layer or a clone of it,
 //! whether [optional](JwtLayer::optional) or not.
 //!

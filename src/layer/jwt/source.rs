@@ -126,15 +126,20 @@ pub(super) struct Found {
 
 /// The client's only token.
 pub(super) fn find(sources: &[TokenSource], request: &ConnectRequest) -> Result<Option<Found>, JwtError> {
-    let mut only = None;
-    let mut tokens = Vec::new();
+    let mut only: Option<Found> = None;
+    // Clients of Socket.IO 2 repeat the query of the connection as that of a namespace.
+    let repeats = request.socket().conn().protocol() == 4;
     for source in sources {
+        let mut tokens = Vec::new();
         source.tokens(request, &mut tokens)?;
-        for token in tokens.drain(..) {
-            let found = Found { token, in_header: source.header().is_some() };
-            if only.replace(found).is_some() {
-                return Err(JwtError::Ambiguous);
-            }
+        if tokens.len() > 1 {
+            return Err(JwtError::Ambiguous);
+        }
+        let Some(token) = tokens.pop() else { continue };
+        match &only {
+            None => only = Some(Found { token, in_header: source.header().is_some() }),
+            Some(before) if repeats && before.token == token => {}
+            Some(_) => return Err(JwtError::Ambiguous),
         }
     }
     Ok(only)
