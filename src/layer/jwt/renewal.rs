@@ -41,7 +41,7 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Renewal<C> {
     /// Verifies a token as the layer does for a client that comes in, and takes it for the one before: from now on
     /// `Claims` are its, and so is the time at which the socket is disconnected.
     ///
-    /// A guest becomes its user by it.
+    /// A guest becomes its user by it. The client's sockets in other namespaces have tokens of their own.
     ///
     /// # Errors
     ///

@@ -52,6 +52,10 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Service<ConnectRequest
             let session = Session::open(setup, &socket, verified);
             socket.extensions().insert(Renewable(session.clone()));
             let accepted = inner.run(request).await?;
+            // Hooks may have taken longer than the token lasts.
+            if session.is_over() {
+                return Err(JwtError::Expired.into_wire().into());
+            }
             session.watch(&socket);
             Ok(accepted)
         })
@@ -83,7 +87,6 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Setup<C> {
                 self.rules.check_revocation(&verified.claims).await?;
                 Ok(Some(verified))
             }
-            None if self.optional => Ok(None),
             None => {
                 if is_gone(&self.sources, request) {
                     tracing::debug!(
@@ -92,7 +95,7 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Setup<C> {
                         "no token: a header is gone when a namespace is entered later, unless `keep_headers` names it",
                     );
                 }
-                Err(JwtError::Missing)
+                if self.optional { Ok(None) } else { Err(JwtError::Missing) }
             }
         }
     }

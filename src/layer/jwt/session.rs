@@ -75,6 +75,11 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Session<C> {
         Ok(())
     }
 
+    /// Whether the socket's time is over before it has begun.
+    pub(super) fn is_over(&self) -> bool {
+        self.setup.course.disconnect && self.term.borrow().end.is_some_and(|end| end <= Instant::now())
+    }
+
     /// Has a task see to the token's end, if there is anything to see to.
     pub(super) fn watch(self: &Arc<Self>, socket: &Socket) {
         let course = &self.setup.course;

@@ -138,6 +138,27 @@ async fn what_is_no_token_is_refused() {
 }
 
 #[tokio::test]
+async fn a_token_of_which_one_character_was_changed_is_refused() -> Test {
+    let good = token(ada(json!({})));
+    let log = Log::new();
+    let hook = log.clone();
+    let io = serve(Namespace::new().connect_layer(layer()).on_connect(async move || hook.push("a hook ran")));
+    for at in 0..good.len() {
+        for other in ['A', '-', '.', '='] {
+            let mut changed = good.clone();
+            changed.replace_range(at..=at, &other.to_string());
+            if changed != good {
+                let client = TestClient::new(&io).auth(&changed);
+                assert_eq!(code(client.connect("/").await), "invalid_token", "{changed}");
+            }
+        }
+    }
+    assert!(log.all().is_empty());
+    TestClient::new(&io).auth(&good).connect("/").await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_token_without_a_signature_or_with_another_algorithm_is_refused() {
     let payload = BASE64.encode(ada(json!({})).to_string());
     let good = token(ada(json!({})));
@@ -148,6 +169,12 @@ async fn a_token_without_a_signature_or_with_another_algorithm_is_refused() {
             let token = format!("{header}.{payload}.{signature}");
             assert_eq!(refused(&layer(), &token).await, "invalid_token", "{alg}");
         }
+    }
+    // Signed well with the key's own algorithm, and called another.
+    for alg in ["none", "HS512", "RS256", "EdDSA"] {
+        let header = BASE64.encode(json!({ "alg": alg }).to_string());
+        let token = hmac_by_hand::sign(&format!("{header}.{payload}"));
+        assert_eq!(refused(&layer(), &token).await, "invalid_token", "{alg}");
     }
     let secret = EncodingKey::from_secret(SECRET.as_bytes());
     for algorithm in [Algorithm::HS384, Algorithm::HS512] {
