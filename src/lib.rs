@@ -11,7 +11,7 @@ mod transport;
 
 pub use app::{TestClient, TestError};
 pub use extract::{
-    Any, Args, Auth, Data, Event, Extension, FromContext, FromRef, Http, OptionalFromContext, Path,
+    Any, Args, Auth, Claims, Data, Event, Extension, FromContext, FromRef, Http, OptionalFromContext, Path,
     Reconnected, State,
 };
 pub use handler::{Arguments, Handler, Layered, Moment, WithState};
@@ -24,6 +24,8 @@ pub use hub::{
 };
 pub use layer::connect::{self, Next as ConnectNext};
 pub use layer::emit::{self, Next as EmitNext};
+#[cfg(feature = "jwt")]
+pub use layer::jwt::{self, JwtError, JwtLayer, Renewal, TokenSource};
 pub use layer::packet::{self, Next};
 pub use layer::{Deduplicate, DeduplicateLayer, SocketIoLayer, Trace, TraceLayer, Traced};
 pub use namespace::{HandlerId, Namespace, Pattern};

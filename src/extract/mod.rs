@@ -13,6 +13,7 @@
 //! | [`Http<T>`](Http) | anything axum extracts from a request's head | `on_connect` |
 //! | [`State<T>`](State) | the namespace's state, or a part of it | every handler |
 //! | [`Extension<T>`](Extension) | data of the socket | every handler |
+//! | [`Claims<T>`](Claims) | what a layer has verified of the client | every handler |
 //! | [`Path<T>`](Path) | the parameters of the namespace's name | every handler |
 //! | [`DisconnectReason`](crate::DisconnectReason) | why the client left | disconnect handlers |
 //! | [`Reconnected`] | how long its user was away | every handler |
@@ -23,6 +24,7 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+mod claims;
 mod connect;
 mod data;
 mod extension;
@@ -32,6 +34,7 @@ mod socket;
 mod state;
 
 pub use axum_core::extract::FromRef;
+pub use claims::Claims;
 pub use connect::{Auth, Http};
 pub use data::{Data, Event};
 pub use extension::Extension;

@@ -164,6 +164,16 @@ impl Builder {
         self
     }
 
+    /// The WebSocket subprotocols that are spoken here (default: none); of those that a client offers, it is answered the
+    /// first that is one of them.
+    ///
+    /// A browser that offers some gives up if none is chosen. Socket.IO needs none; with one, a token can be
+    /// another (`TokenSource::subprotocol`, with the feature `jwt`).
+    pub fn subprotocols(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.subprotocols = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Keeps what an outer HTTP layer left in the request that opened a connection, a user of `T` for example, for the
     /// connection's whole life; [`Extension<T>`](crate::Extension) reads it in every handler of every namespace.
     ///

@@ -161,6 +161,7 @@ pub(crate) struct Config {
     pub(crate) receive_budget: usize,
     pub(crate) max_in_flight: usize,
     pub(crate) keep_headers: Vec<http::HeaderName>,
+    pub(crate) subprotocols: Vec<String>,
     pub(crate) keep_extensions: Vec<KeepExtension>,
     pub(crate) cookie: Option<Cookie>,
     pub(crate) parser: Parser,
@@ -206,6 +207,7 @@ impl Default for Config {
             receive_budget: 1 << 20,
             max_in_flight: 64,
             keep_headers: Vec::new(),
+            subprotocols: Vec::new(),
             keep_extensions: Vec::new(),
             cookie: None,
             parser: Parser::default(),
@@ -259,6 +261,11 @@ impl Config {
         }
         if self.transports.is_empty() {
             return Err(ConfigError::NoTransport);
+        }
+        // RFC 6455 §4.1: a token, as header names are, though its case matters.
+        let is_token = |name: &String| http::HeaderName::try_from(name).is_ok();
+        if let Some(name) = self.subprotocols.iter().find(|name| !is_token(name)) {
+            return Err(ConfigError::MalformedHeader(name.clone()));
         }
         if let Some(cookie) = &self.cookie
             && http::HeaderValue::from_str(&cookie.render("x")).is_err()

@@ -3,6 +3,8 @@
 pub mod connect;
 mod deduplicate;
 pub mod emit;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 pub mod packet;
 mod socketio;
 mod trace;

@@ -230,7 +230,8 @@ fn open_websocket(
     version: Version,
     peer: Option<SocketAddr>,
 ) -> Result<Response<Bytes>, Refused> {
-    let response = websocket::accept(parts).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
+    let response =
+        websocket::accept(parts, &hub.config.subprotocols).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
     let upgrade = upgrade(parts).ok_or(Refused::BadRequest)?;
     let mut copy = clone(parts);
     copy.extensions = std::mem::take(&mut parts.extensions);
@@ -251,7 +252,8 @@ fn probe(hub: &Arc<Hub>, parts: &mut Parts, connection: Arc<Connection>) -> Resu
     if connection.lock().session.is_closed() {
         return Err(Refused::UnknownSid);
     }
-    let response = websocket::accept(parts).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
+    let response =
+        websocket::accept(parts, &hub.config.subprotocols).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
     let upgrade = upgrade(parts).ok_or(Refused::BadRequest)?;
     let refused = !hub.config.allow_upgrades || connection.feed(Input::ProbeOpened).is_some();
     let hub = hub.clone();

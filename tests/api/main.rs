@@ -8,6 +8,7 @@ mod acks;
 mod adapter;
 mod binary;
 mod broadcast_acks;
+mod claims;
 mod closing;
 mod config;
 mod connect;
@@ -15,6 +16,8 @@ mod data;
 mod disconnect;
 mod extract;
 mod handshake;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod layers;
 mod leaks;
 mod lifetime;
