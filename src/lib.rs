@@ -11,7 +11,8 @@ mod transport;
 
 pub use app::{TestClient, TestError};
 pub use extract::{
-    Any, Args, Auth, Data, Event, Extension, FromContext, FromRef, Http, OptionalFromContext, Path, State,
+    Any, Args, Auth, Claims, Data, Event, Extension, FromContext, FromRef, Http, OptionalFromContext, Path,
+    State,
 };
 pub use handler::{Arguments, Handler, Layered, Moment, WithState};
 pub use hub::{

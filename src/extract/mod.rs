@@ -13,6 +13,7 @@
 //! | [`Http<T>`](Http) | anything axum extracts from a request's head | `on_connect` |
 //! | [`State<T>`](State) | the namespace's state, or a part of it | every handler |
 //! | [`Extension<T>`](Extension) | data of the socket | every handler |
+//! | [`Claims<T>`](Claims) | what a layer has verified of the client | every handler |
 //! | [`Path<T>`](Path) | the parameters of the namespace's name | every handler |
 //! | [`DisconnectReason`](crate::DisconnectReason) | why the client left | disconnect handlers |
 //! | `Option<T>` | `None` if it is not there; what is there and wrong is refused | as `T` |
@@ -22,6 +23,7 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+mod claims;
 mod connect;
 mod data;
 mod extension;
@@ -30,6 +32,7 @@ mod socket;
 mod state;
 
 pub use axum_core::extract::FromRef;
+pub use claims::Claims;
 pub use connect::{Auth, Http};
 pub use data::{Data, Event};
 pub use extension::Extension;

@@ -8,6 +8,7 @@ mod acks;
 mod adapter;
 mod binary;
 mod broadcast_acks;
+mod claims;
 mod closing;
 mod config;
 mod connect;
