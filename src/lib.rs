@@ -25,6 +25,7 @@ pub use hub::{
 pub use layer::SocketIoLayer;
 pub use layer::connect::{self, Next as ConnectNext};
 pub use layer::emit::{self, Next as EmitNext};
+pub use layer::event_auth::{self, EventAuth, GateScope, HookId};
 pub use layer::packet::{self, Next};
 pub use namespace::{HandlerId, Namespace, Pattern};
 pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};

@@ -195,9 +195,15 @@ impl Socket {
     /// What runs after [`end`](Self::end): the disconnect hooks, once.
     pub(crate) async fn hooks(self, reason: DisconnectReason) {
         tracing::debug!(target: "socketio::socket", socket = self.id(), %reason, "left");
-        if !self.was_accepted() {
-            return;
+        if self.was_accepted() {
+            self.disconnect_hooks(reason).await;
         }
+        for hook in self.farewells(reason) {
+            hook.await;
+        }
+    }
+
+    async fn disconnect_hooks(&self, reason: DisconnectReason) {
         let moment = super::Disconnect { socket: self.clone(), reason };
         if let Some(hooks) = self.0.space.doors().disconnect(moment)
             && let Err(panic) = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(hooks)).await

@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod emit;
+pub mod event_auth;
 pub mod packet;
 mod socketio;
 

@@ -9,7 +9,7 @@ use super::dispatch::{Dispatch, Entry, Parked, State, Violation};
 use super::running::{Running, Work, call};
 use super::stack::Stack;
 use crate::hub::{
-    ConnectRequest, Connected, Lease, Link, Outbound, Registry, Resolved, Socket, WireError, new_id,
+    ConnectRequest, Connected, DisconnectReason, Lease, Link, Outbound, Registry, Resolved, Socket, WireError, new_id,
 };
 
 /// How a client comes into a namespace, or does not.
@@ -118,11 +118,14 @@ impl Dispatch {
         };
         if let Err(error) = result {
             tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), %error, "refused");
-            socket.end();
+            let ended = socket.end();
             let entry = self.remove(at);
             if socket.was_greeted() {
-                socket.tell_disconnect();
+                if ended {
+                    socket.tell_disconnect();
+                }
                 self.remember(&entry.name);
+                self.hooks(cx, socket.clone(), DisconnectReason::ServerNamespaceDisconnect);
             } else {
                 self.refuse(&entry.name, &error);
             }
