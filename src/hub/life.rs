@@ -100,6 +100,11 @@ impl Socket {
         let mut json = Vec::new();
         let attachments = write_event(&mut json, event, &data)?;
         let packet = self.outbound(Kind::Event, None, Some(&json), &attachments);
+        // Locked, so that nothing comes behind the packet by which the socket is ended.
+        let state = self.state();
+        if !state.greeted || self.0.phase.load(Ordering::Acquire) != PENDING {
+            return Err(EmitError::Closed);
+        }
         self.0.link.send(&packet, Flags::default()).map(drop)
     }
 

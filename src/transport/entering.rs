@@ -9,7 +9,8 @@ use super::dispatch::{Dispatch, Entry, Parked, State, Violation};
 use super::running::{Running, Work, call};
 use super::stack::Stack;
 use crate::hub::{
-    ConnectRequest, Connected, DisconnectReason, Lease, Link, Outbound, Registry, Resolved, Socket, WireError, new_id,
+    ConnectRequest, Connected, DisconnectReason, Lease, Link, Outbound, Registry, Resolved, Socket,
+    WireError, new_id,
 };
 
 /// How a client comes into a namespace, or does not.

@@ -14,6 +14,7 @@ mod config;
 mod connect;
 mod data;
 mod disconnect;
+mod event_auth;
 mod extract;
 mod handshake;
 mod layers;
