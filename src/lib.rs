@@ -27,6 +27,7 @@ pub use layer::connect::{self, Next as ConnectNext};
 pub use layer::emit::{self, Next as EmitNext};
 pub use layer::event_auth::{self, EventAuth, GateScope, HookId};
 pub use layer::packet::{self, Next};
+pub use layer::tickets::{self, MemoryTickets, Ticket, TicketError, TicketLayer, TicketStore};
 pub use namespace::{HandlerId, Namespace, Pattern};
 pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};
 #[doc(inline)]

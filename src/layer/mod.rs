@@ -5,5 +5,6 @@ pub mod emit;
 pub mod event_auth;
 pub mod packet;
 mod socketio;
+pub mod tickets;
 
 pub use socketio::SocketIoLayer;

@@ -34,3 +34,4 @@ mod sending;
 mod stack;
 mod test_client;
 mod threads;
+mod tickets;
