@@ -24,9 +24,11 @@ pub use hub::{
 };
 pub use layer::connect::{self, Next as ConnectNext};
 pub use layer::emit::{self, Next as EmitNext};
+pub use layer::event_auth::{self, EventAuth, GateScope, HookId};
 #[cfg(feature = "jwt")]
 pub use layer::jwt::{self, JwtError, JwtLayer, Renewal, TokenSource};
 pub use layer::packet::{self, Next};
+pub use layer::tickets::{self, MemoryTickets, Ticket, TicketError, TicketLayer, TicketStore};
 pub use layer::{Deduplicate, DeduplicateLayer, SocketIoLayer, Trace, TraceLayer, Traced};
 pub use namespace::{HandlerId, Namespace, Pattern};
 pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};

@@ -175,6 +175,8 @@ pub(crate) struct Config {
     pub(crate) connect_layers: Vec<WrapConnect>,
     pub(crate) packet_layers: Vec<WrapPacket>,
     pub(crate) emit_layers: Vec<WrapEmit>,
+    /// Events by which layers in every namespace authenticate clients.
+    pub(crate) reserved: Vec<Arc<str>>,
 }
 
 /// Longer durations mean the same, and would overflow the clock.
@@ -221,6 +223,7 @@ impl Default for Config {
             connect_layers: Vec::new(),
             packet_layers: Vec::new(),
             emit_layers: Vec::new(),
+            reserved: Vec::new(),
         }
     }
 }

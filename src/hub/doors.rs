@@ -29,6 +29,8 @@ pub(crate) trait Doors: Send + Sync + 'static {
     fn error(&self, socket: &Socket, event: Option<&str>, error: WireError);
     /// Adds a handler while serving, and gives its number.
     fn add(&self, event: &str, endpoint: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError>;
+    /// Whether no handler may have this event, because a layer authenticates clients by it.
+    fn reserves(&self, event: &str) -> bool;
     /// Removes a handler by its number.
     fn remove(&self, id: u64) -> bool;
     /// Whether a socket's next event waits until its last handler has ended.
@@ -104,6 +106,10 @@ impl Doors for NoDoors {
 
     fn add(&self, _: &str, _: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {
         Err(ConfigError::UnknownNamespace("/".into()))
+    }
+
+    fn reserves(&self, _: &str) -> bool {
+        false
     }
 
     fn remove(&self, _: u64) -> bool {

@@ -185,6 +185,12 @@ impl WireError {
         format!(r#"[{{"error":{}}}]"#, shape.to_json())
     }
 
+    /// `{message, code?, data?}`, for an event.
+    pub(crate) fn to_value(&self, expose: bool) -> Value {
+        let message = &self.shown(expose);
+        json!(Shape { message, code: self.0.code.as_deref(), data: self.0.data.as_ref() })
+    }
+
     /// The payload of a CONNECT_ERROR: v5 clients rebuild an `Error` with `message` and `data` of it and drop the rest,
     /// so the code travels in `data`; v4 clients get `data`, or else the bare message.
     pub(crate) fn to_connect_error(&self, v5: bool, expose: bool) -> String {
@@ -330,8 +336,8 @@ pub enum ConfigError {
     /// No namespace of this name exists.
     #[error("there is no namespace `{0}`")]
     UnknownNamespace(String),
-    /// Socket.IO keeps this event's name for itself.
-    #[error("`{0}` is reserved by Socket.IO")]
+    /// Socket.IO, or a layer that authenticates clients by it, keeps this event's name for itself.
+    #[error("`{0}` is reserved by Socket.IO or by a layer")]
     ReservedEvent(String),
     /// The path must begin with `/` and name something.
     #[error("the path `{0}` must begin with `/` and name something")]

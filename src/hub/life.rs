@@ -100,6 +100,11 @@ impl Socket {
         let mut json = Vec::new();
         let attachments = write_event(&mut json, event, &data)?;
         let packet = self.outbound(Kind::Event, None, Some(&json), &attachments);
+        // Locked, so that nothing comes behind the packet by which the socket is ended.
+        let state = self.state();
+        if !state.greeted || self.0.phase.load(Ordering::Acquire) != PENDING {
+            return Err(EmitError::Closed);
+        }
         self.0.link.send(&packet, Flags::default()).map(drop)
     }
 
@@ -200,9 +205,15 @@ impl Socket {
     /// What runs after [`end`](Self::end): the disconnect hooks, once.
     pub(crate) async fn hooks(self, reason: DisconnectReason) {
         tracing::debug!(target: "socketio::socket", socket = self.id(), %reason, "left");
-        if !self.was_accepted() {
-            return;
+        if self.was_accepted() {
+            self.disconnect_hooks(reason).await;
         }
+        for hook in self.farewells(reason) {
+            hook.await;
+        }
+    }
+
+    async fn disconnect_hooks(&self, reason: DisconnectReason) {
         let moment = super::Disconnect { socket: self.clone(), reason };
         if let Some(hooks) = self.0.space.doors().disconnect(moment)
             && let Err(panic) = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(hooks)).await

@@ -148,7 +148,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self
     }
 
-    /// Runs when an accepted client has left, once; [`Socket::rooms`] still says which rooms it was in.
+    /// Runs when an accepted client has left, once; [`Socket::rooms`](crate::Socket::rooms) still says which rooms it was in.
     pub fn on_disconnecting<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
     where
         T: Arguments<Disconnect, S> + Send + 'static,
@@ -216,6 +216,12 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self
     }
 
+    /// No handler may have these events: a layer authenticates clients by them.
+    pub(crate) fn reserve(mut self, events: impl IntoIterator<Item = Arc<str>>) -> Self {
+        self.fixed.reserved.extend(events);
+        self
+    }
+
     /// Gives acknowledgements a shape of their own, as [`ResultEnvelope`](crate::ResultEnvelope) does.
     pub fn respond_with(mut self, responder: impl Responder) -> Self {
         self.fixed.responder = Some(Arc::new(responder));
@@ -249,6 +255,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self.fixed.sequential |= other.fixed.sequential;
         self.fixed.outgoing.extend(other.fixed.outgoing);
         self.fixed.reconnect_window = self.fixed.reconnect_window.max(other.fixed.reconnect_window);
+        self.fixed.reserved.extend(other.fixed.reserved);
         self
     }
 
@@ -286,6 +293,19 @@ impl Namespace {
         fn all<C>(from: Vec<Bind<C, ()>>) -> Vec<Arc<dyn crate::hub::Endpoint<C>>> {
             from.into_iter().map(|bind| bind(&())).collect()
         }
+        let fixed = Fixed {
+            connect_layers: around(&config.connect_layers, self.fixed.connect_layers),
+            packet_layers: around(&config.packet_layers, self.fixed.packet_layers),
+            emit_layers: around(
+                &config.emit_layers,
+                [self.fixed.emit_layers, std::mem::take(&mut self.fixed.outgoing)].concat(),
+            ),
+            reserved: around(&config.reserved, self.fixed.reserved),
+            ..self.fixed
+        };
+        if let Some(event) = fixed.reserved.iter().find(|event| is_reserved(event)) {
+            return Err(ConfigError::ReservedEvent((**event).to_owned()));
+        }
         let mut table = Inner {
             fallback: self.fallback.map(|bind| bind(&())),
             connect: all(self.connect),
@@ -297,27 +317,14 @@ impl Namespace {
             ..Inner::default()
         };
         for (event, bind) in self.events {
-            check(&event)?;
+            fixed.check(&event)?;
             table.events.entry(event.into()).or_default().push((next_number(), bind(&())));
         }
         for bind in self.any {
             table.any.push((next_number(), bind(&())));
         }
-        let fixed = Fixed {
-            connect_layers: around(&config.connect_layers, self.fixed.connect_layers),
-            packet_layers: around(&config.packet_layers, self.fixed.packet_layers),
-            emit_layers: around(
-                &config.emit_layers,
-                [self.fixed.emit_layers, std::mem::take(&mut self.fixed.outgoing)].concat(),
-            ),
-            ..self.fixed
-        };
         Ok(Table::new(table, fixed))
     }
-}
-
-pub(super) fn check(event: &str) -> Result<(), ConfigError> {
-    if is_reserved(event) { Err(ConfigError::ReservedEvent(event.to_owned())) } else { Ok(()) }
 }
 
 impl<S> fmt::Debug for Namespace<S> {

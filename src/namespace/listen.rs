@@ -1,6 +1,7 @@
 use std::sync::PoisonError;
 
-use super::builder::check;
+use tower_socketio_proto::socketio::is_reserved;
+
 use crate::handler::{Arguments, Handler, bind};
 use crate::hub::{ConfigError, IntoReply, Listener, PacketRequest, Socket, next_number};
 
@@ -60,7 +61,9 @@ impl Socket {
     where
         T: Arguments<PacketRequest, ()> + Send + 'static,
     {
-        check(event)?;
+        if is_reserved(event) || self.space().doors().reserves(event) {
+            return Err(ConfigError::ReservedEvent(event.to_owned()));
+        }
         let id = next_number();
         let endpoint = bind(handler)(&());
         let listener = Listener { id, event: event.into(), once, endpoint };

@@ -2,6 +2,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use tower_socketio_proto::socketio::is_reserved;
+
 use crate::hub::{
     BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, Endpoint, Failure, PacketRequest,
     Responder, Socket, WireError, WrapConnect, WrapEmit, WrapPacket, next_number,
@@ -28,6 +30,8 @@ pub(crate) struct Fixed {
     pub(super) outgoing: Vec<WrapEmit>,
     /// How long a user who left may be away and be told as one who returns.
     pub(crate) reconnect_window: Option<Duration>,
+    /// Events by which layers authenticate clients: no handler has them.
+    pub(crate) reserved: Vec<Arc<str>>,
 }
 
 #[derive(Default)]
@@ -52,6 +56,16 @@ pub(crate) enum Listeners {
     Many(Vec<(Shared<PacketRequest>, bool)>),
 }
 
+impl Fixed {
+    /// Whether a handler may have this event.
+    pub(super) fn check(&self, event: &str) -> Result<(), ConfigError> {
+        if is_reserved(event) || self.reserved.iter().any(|reserved| **reserved == *event) {
+            return Err(ConfigError::ReservedEvent(event.to_owned()));
+        }
+        Ok(())
+    }
+}
+
 impl Table {
     pub(super) fn new(inner: Inner, fixed: Fixed) -> Self {
         Self { handlers: RwLock::new(inner), fixed }
@@ -67,7 +81,7 @@ impl Table {
 
     /// Adds a handler of an event behind those that are there.
     pub(crate) fn add(&self, event: &str, endpoint: Shared<PacketRequest>) -> Result<u64, ConfigError> {
-        super::builder::check(event)?;
+        self.fixed.check(event)?;
         let mut table = self.write();
         let id = next_number();
         table.events.entry(event.into()).or_default().push((id, endpoint));
@@ -88,8 +102,16 @@ impl Table {
         found
     }
 
+    /// Whether no handler may have this event.
+    pub(crate) fn reserves(&self, event: &str) -> bool {
+        self.fixed.check(event).is_err()
+    }
+
     /// The handlers of an event on a socket: catch-alls, the namespace's own, the socket's own; else the fallback.
     pub(crate) fn listeners(&self, socket: &Socket, event: &str) -> Listeners {
+        if self.fixed.reserved.iter().any(|reserved| **reserved == *event) {
+            return Listeners::One(Arc::new(Authenticated));
+        }
         let table = self.read();
         let named = table.events.get(event).map(Vec::as_slice).unwrap_or_default();
         if table.any.is_empty() && socket.listeners().is_none() {
@@ -132,6 +154,16 @@ impl Table {
 
     pub(crate) fn error(&self) -> Vec<Shared<Failure>> {
         self.read().error.clone()
+    }
+}
+
+/// Stands in for the event by which a client that is in has authenticated itself.
+struct Authenticated;
+
+impl Endpoint<PacketRequest> for Authenticated {
+    fn call(&self, _: PacketRequest) -> BoxFuture<crate::hub::Reply> {
+        let error = WireError::new("already authenticated").code("already_authenticated");
+        Box::pin(std::future::ready(crate::hub::Reply::error(error)))
     }
 }
 

@@ -127,6 +127,10 @@ impl Doors for TableDoors {
         self.table.add(event, endpoint)
     }
 
+    fn reserves(&self, event: &str) -> bool {
+        self.table.reserves(event)
+    }
+
     fn remove(&self, id: u64) -> bool {
         self.table.remove(id)
     }

@@ -252,7 +252,7 @@ impl Dispatch {
         self.hooks(cx, socket, reason);
     }
 
-    fn hooks(&mut self, cx: &mut Context<'_>, socket: Socket, reason: DisconnectReason) {
+    pub(super) fn hooks(&mut self, cx: &mut Context<'_>, socket: Socket, reason: DisconnectReason) {
         let hooks = socket.clone().hooks(reason);
         let future = Box::pin(async move {
             hooks.await;
@@ -382,7 +382,7 @@ impl Dispatch {
         }
         for entry in std::mem::take(&mut self.entries) {
             if let State::Entered(_lease, socket) | State::Entering(_lease, socket) = entry.state
-                && socket.end()
+                && (socket.end() || !socket.was_accepted())
             {
                 hub.spawn(socket.hooks(reason));
             }
@@ -397,10 +397,14 @@ impl Dispatch {
     pub(super) fn leave_all(&mut self, cx: &mut Context<'_>) {
         for entry in std::mem::take(&mut self.entries) {
             self.forget(&entry);
-            if let State::Entered(_lease, socket) = entry.state
-                && socket.end()
-            {
+            let (State::Entered(_lease, socket) | State::Entering(_lease, socket)) = entry.state else {
+                continue;
+            };
+            let ended = socket.end();
+            if ended && (socket.was_accepted() || socket.was_greeted()) {
                 socket.tell_disconnect();
+            }
+            if ended || !socket.was_accepted() {
                 self.hooks(cx, socket, DisconnectReason::ServerNamespaceDisconnect);
             }
         }

@@ -10,7 +10,8 @@ use super::parking::Parked;
 use super::running::{Running, Work, call};
 use super::stack::Stack;
 use crate::hub::{
-    ConnectRequest, Connected, Lease, Link, Outbound, Registry, Resolved, Socket, WireError, new_id,
+    ConnectRequest, Connected, DisconnectReason, Lease, Link, Outbound, Registry, Resolved, Socket,
+    WireError, new_id,
 };
 
 /// How a client comes into a namespace, or does not.
@@ -119,11 +120,14 @@ impl Dispatch {
         };
         if let Err(error) = result {
             tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), %error, "refused");
-            socket.end();
+            let ended = socket.end();
             let entry = self.remove(at);
             if socket.was_greeted() {
-                socket.tell_disconnect();
+                if ended {
+                    socket.tell_disconnect();
+                }
                 self.remember(&entry.name);
+                self.hooks(cx, socket.clone(), DisconnectReason::ServerNamespaceDisconnect);
             } else {
                 self.refuse(&entry.name, &error);
             }

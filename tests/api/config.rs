@@ -106,7 +106,10 @@ fn a_cookie_that_cannot_stand_in_a_header_is_refused() {
 fn every_error_says_what_is_wrong() {
     for (error, text) in [
         (ConfigError::DuplicateNamespace("/x".to_owned()), "the namespace `/x` exists already"),
-        (ConfigError::ReservedEvent("connect".to_owned()), "`connect` is reserved by Socket.IO"),
+        (
+            ConfigError::ReservedEvent("connect".to_owned()),
+            "`connect` is reserved by Socket.IO or by a layer",
+        ),
         (ConfigError::Zero("ping_interval"), "`ping_interval` must not be zero"),
     ] {
         assert_eq!(error.to_string(), text);

@@ -14,6 +14,7 @@ mod config;
 mod connect;
 mod data;
 mod disconnect;
+mod event_auth;
 mod extract;
 mod handshake;
 #[cfg(feature = "jwt")]
@@ -35,3 +36,4 @@ mod sending;
 mod stack;
 mod test_client;
 mod threads;
+mod tickets;

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
-use tower_socketio::{Ack, Data, EmitError, Namespace, Socket, SocketIo, SocketIoService, Transport};
+use tower_socketio::{
+    Ack, Data, EmitError, EventAuth, GateScope, Namespace, Socket, SocketIo, SocketIoService, Transport,
+    WireError,
+};
 
 use crate::support::{Log, Test, idle, serve};
 
@@ -101,5 +104,27 @@ async fn disconnecting_tells_the_client_by_its_next_poll() -> Test {
     assert_eq!(last, "41\u{1e}1");
     idle().await;
     assert_eq!(io.connections(), 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_a_gate_refuses_reads_why_before_it_is_disconnected() -> Test {
+    for (scope, end) in [(GateScope::Namespace, ""), (GateScope::Connection, "\u{1e}1")] {
+        let gate = EventAuth::new(async |_: Socket, _: u32| Ok::<_, WireError>(None::<()>)).scope(scope);
+        let io = serve(Namespace::new().event_auth(gate));
+        let client = Polling::open(&io).await;
+        client.post("40").await;
+        assert!(client.get().await.starts_with("40{"));
+        client.post(r#"42["authentication",1]"#).await;
+        idle().await;
+        let mut told = client.get().await;
+        if scope == GateScope::Connection && told.ends_with("41") {
+            told = format!("{told}\u{1e}{}", client.get().await);
+        }
+        let expected = r#"42["unauthorized",{"message":"Authentication failure"}]"#;
+        assert_eq!(told, format!("{expected}\u{1e}41{end}"), "{scope:?}");
+        idle().await;
+        assert_eq!(io.connections(), usize::from(end.is_empty()));
+    }
     Ok(())
 }
