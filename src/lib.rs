@@ -11,20 +11,24 @@ mod transport;
 
 pub use app::{TestClient, TestError};
 pub use extract::{
-    Any, Args, Auth, Data, Event, Extension, FromContext, FromRef, Http, OptionalFromContext, Path, State,
+    Any, Args, Auth, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
+    OptionalFromContext, Path, Query, State,
 };
 pub use handler::{Arguments, Handler, Layered, Moment, WithState};
 pub use hub::{
     Accepted, Ack, AckError, AckSender, AckStream, Broadcast, Builder, ConfigError, Conn, ConnectLayer,
     ConnectRequest, ConnectService, Connected, Connecting, Context, Cookie, Disconnect, DisconnectReason,
     EmitError, EmitLayer, EmitRequest, EmitService, Extensions, Failure, IntoReply, Overflow, PacketLayer,
-    PacketRequest, PacketService, PublicError, Reply, Replying, Responder, ResultEnvelope, SameSite, Sent,
-    Socket, SocketEmit, SocketIo, Transport, WireError,
+    PacketRequest, PacketService, ProxyHeader, PublicError, Reply, Replying, Responder, ResultEnvelope,
+    SameSite, Sent, Socket, SocketEmit, SocketIo, Transport, WireError,
 };
-pub use layer::SocketIoLayer;
+pub use ipnet::IpNet;
 pub use layer::connect::{self, Next as ConnectNext};
 pub use layer::emit::{self, Next as EmitNext};
 pub use layer::packet::{self, Next};
+#[cfg(feature = "rate-limit")]
+pub use layer::rate_limit::{self, Beyond, Rate, RateLimitLayer, RateStore, Taken};
+pub use layer::{SizeLimit, SizeLimitLayer, SocketIoLayer};
 pub use namespace::{HandlerId, Namespace, Pattern};
 pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};
 #[doc(inline)]

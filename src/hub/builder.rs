@@ -3,10 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
+use ipnet::IpNet;
 use tower_socketio_adapter::Adapter;
 use tower_socketio_proto::socketio::Parser;
 
-use super::{Config, ConnectLayer, Cookie, EmitLayer, Mount, Overflow, PacketLayer, Transport, WireError};
+use super::{
+    Config, ConnectLayer, Cookie, EmitLayer, Mount, Overflow, PacketLayer, ProxyHeader, Transport, WireError,
+};
 
 /// Sets what is to be set, declares the namespaces and builds a [`SocketIo`](crate::SocketIo).
 ///
@@ -153,6 +156,45 @@ impl Builder {
     /// How many handlers of one socket may be unfinished at a time (default: 64); further events wait in order.
     pub fn max_in_flight(mut self, number: usize) -> Self {
         self.config.max_in_flight = number;
+        self
+    }
+
+    /// How many connections a client's address may have at a time (default: as many as it likes); one more is answered
+    /// 429.
+    ///
+    /// An address is [`client_ip`](crate::Conn::client_ip), of IPv6 its /64. Where the server learns a peer's address
+    /// from the WebSocket alone, as without axum's `into_make_service_with_connect_info` or
+    /// [`client_address`](crate::SocketIoService::client_address), a WebSocket beyond the limit is closed with 1013
+    /// right after its handshake, and polling is not counted.
+    pub fn max_connections_per_address(mut self, number: usize) -> Self {
+        self.config.max_connections_per_address = Some(number);
+        self
+    }
+
+    /// The proxies whose word about their clients' addresses is taken (default: none).
+    ///
+    /// If the peer is one, [`client_ip`](crate::Conn::client_ip) is the last address in its header that is not one of
+    /// these, and the scheme it names decides [`is_secure`](crate::Conn::is_secure). What a client writes into the
+    /// header itself stands before that and is never looked at. A peer without an address, of a Unix socket for example,
+    /// is trusted only if [`client_address`](crate::SocketIoService::client_address) gives it one.
+    ///
+    /// ```
+    /// use tower_socketio::{IpNet, ProxyHeader, SocketIo};
+    ///
+    /// let nets: [IpNet; 2] = ["10.0.0.0/8".parse()?, "2001:db8:7::/48".parse()?];
+    /// let io = SocketIo::builder().trust_proxies(nets).proxy_header(ProxyHeader::Forwarded).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn trust_proxies(mut self, nets: impl IntoIterator<Item = IpNet>) -> Self {
+        self.config.proxies.trust(nets);
+        self
+    }
+
+    /// The header that trusted proxies write (default: `X-Forwarded-For`).
+    ///
+    /// It must be the one that they do write: any other comes from the clients as it is.
+    pub fn proxy_header(mut self, header: ProxyHeader) -> Self {
+        self.config.proxies.header = header;
         self
     }
 

@@ -7,7 +7,7 @@ use tower_socketio_adapter::{Adapter, LocalAdapter};
 use tower_socketio_proto::engineio::Timing;
 use tower_socketio_proto::socketio::Parser;
 
-use super::{ConfigError, Extensions, WireError, WrapConnect, WrapEmit, WrapPacket};
+use super::{ConfigError, Extensions, Proxies, WireError, WrapConnect, WrapEmit, WrapPacket};
 
 /// A way for bytes between client and server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,6 +160,8 @@ pub(crate) struct Config {
     pub(crate) overflow: Overflow,
     pub(crate) receive_budget: usize,
     pub(crate) max_in_flight: usize,
+    pub(crate) max_connections_per_address: Option<usize>,
+    pub(crate) proxies: Proxies,
     pub(crate) keep_headers: Vec<http::HeaderName>,
     pub(crate) keep_extensions: Vec<KeepExtension>,
     pub(crate) cookie: Option<Cookie>,
@@ -205,6 +207,8 @@ impl Default for Config {
             overflow: Overflow::Disconnect,
             receive_budget: 1 << 20,
             max_in_flight: 64,
+            max_connections_per_address: None,
+            proxies: Proxies::default(),
             keep_headers: Vec::new(),
             keep_extensions: Vec::new(),
             cookie: None,
