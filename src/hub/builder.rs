@@ -237,6 +237,18 @@ impl Builder {
         self
     }
 
+    /// The sites whose pages may connect, `https://example.com` for example (default: all); others are answered 403.
+    ///
+    /// CORS keeps other sites from reading polling answers, and does not concern WebSockets: this does. An origin is
+    /// compared whole, and a missing port is that of its scheme. Name your own site as well, as browsers name it; clients
+    /// that are no browsers send no origin and pass.
+    ///
+    /// What is no origin is a [`ConfigError::MalformedOrigin`](crate::ConfigError::MalformedOrigin) of `build`.
+    pub fn allow_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.allow_origins = Some(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Decides about a new connection before its handshake; a refusal is answered 403 with its message.
     pub fn allow_request(
         mut self,

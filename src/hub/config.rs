@@ -7,7 +7,7 @@ use tower_socketio_adapter::{Adapter, LocalAdapter};
 use tower_socketio_proto::engineio::Timing;
 use tower_socketio_proto::socketio::Parser;
 
-use super::{ConfigError, Extensions, Proxies, WireError, WrapConnect, WrapEmit, WrapPacket};
+use super::{ConfigError, Extensions, Origins, Proxies, WireError, WrapConnect, WrapEmit, WrapPacket};
 
 /// A way for bytes between client and server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -167,6 +167,9 @@ pub(crate) struct Config {
     pub(crate) cookie: Option<Cookie>,
     pub(crate) parser: Parser,
     pub(crate) expose_errors: bool,
+    /// As they were given, and as `check` read them.
+    pub(crate) allow_origins: Option<Vec<String>>,
+    pub(crate) origins: Option<Origins>,
     pub(crate) allow_request: Option<Arc<AllowRequest>>,
     pub(crate) id_generator: Option<Arc<IdGenerator>>,
     pub(crate) initial_headers: Option<Arc<EditHeaders>>,
@@ -214,6 +217,8 @@ impl Default for Config {
             cookie: None,
             parser: Parser::default(),
             expose_errors: false,
+            allow_origins: None,
+            origins: None,
             allow_request: None,
             id_generator: None,
             initial_headers: None,
@@ -264,6 +269,7 @@ impl Config {
         if self.transports.is_empty() {
             return Err(ConfigError::NoTransport);
         }
+        self.origins = self.allow_origins.as_deref().map(Origins::parse).transpose()?;
         if let Some(cookie) = &self.cookie
             && http::HeaderValue::from_str(&cookie.render("x")).is_err()
         {

@@ -17,6 +17,7 @@ mod member;
 mod moment;
 mod name;
 mod operators;
+mod origins;
 mod places;
 mod registry;
 mod reply;
@@ -53,6 +54,7 @@ pub use moment::{
 };
 pub(crate) use name::Name;
 pub use operators::SocketEmit;
+pub(crate) use origins::Origins;
 pub(crate) use places::{Place, Places};
 pub(crate) use registry::{Lease, Registry, Resolved};
 pub(crate) use reply::ReplyKind;

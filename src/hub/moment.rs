@@ -157,7 +157,7 @@ impl PacketRequest {
         self.extensions.get_or_insert_default()
     }
 
-    /// The number of bytes of its arguments, attachments included.
+    /// Its number of bytes: the name and the arguments as JSON, and the attachments.
     pub fn size(&self) -> usize {
         self.arguments.wire_len()
     }

@@ -7,7 +7,7 @@ use tower::{Layer, Service};
 
 use crate::hub::{PacketRequest, Reply, WireError};
 
-/// Refuses events whose arguments are larger than so many bytes, attachments included, with the code `too_large`.
+/// Refuses events of more than so many bytes, as [`size`](PacketRequest::size) counts them, with the code `too_large`.
 ///
 /// [`max_payload`](crate::Builder::max_payload) bounds what is read at all, and closes the connection; this bounds what a
 /// namespace or one handler takes.

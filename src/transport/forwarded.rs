@@ -145,3 +145,172 @@ fn is_secure(scheme: &[u8]) -> Option<bool> {
     }
     (is("http") || is("ws")).then_some(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn proxies(header: ProxyHeader) -> Proxies {
+        let mut proxies = Proxies::default();
+        let nets = ["10.0.0.0/8", "2001:db8:7::/48"];
+        proxies.trust(nets.map(|net| net.parse().expect("a net")));
+        proxies.header = header;
+        proxies
+    }
+
+    fn headers(name: &'static str, values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name, HeaderValue::from_bytes(value).expect("a header's value"));
+        }
+        headers
+    }
+
+    fn x_forwarded(peer: &str, values: &[&str]) -> String {
+        let values: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
+        let headers = headers("x-forwarded-for", &values);
+        let peer = peer.parse().expect("an address");
+        let origin = origin(&proxies(ProxyHeader::XForwardedFor), peer, &headers);
+        origin.client.unwrap_or(peer).to_string()
+    }
+
+    fn forwarded(values: &[&str]) -> (String, Option<bool>) {
+        let values: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
+        let peer = "10.0.0.1".parse().expect("an address");
+        let origin = origin(&proxies(ProxyHeader::Forwarded), peer, &headers("forwarded", &values));
+        (origin.client.unwrap_or(peer).to_string(), origin.secure)
+    }
+
+    #[test]
+    fn the_client_is_the_last_address_that_is_no_proxy() {
+        for (values, client) in [
+            (&["192.0.2.7"][..], "192.0.2.7"),
+            (&["6.6.6.6, 192.0.2.7"], "192.0.2.7"),
+            (&["6.6.6.6,192.0.2.7,10.1.1.1 , 10.2.2.2"], "192.0.2.7"),
+            (&["6.6.6.6", "192.0.2.7", "10.1.1.1"], "192.0.2.7"),
+            (&["192.0.2.7, 2001:db8:7::9"], "192.0.2.7"),
+            (&["10.1.1.1, 10.2.2.2"], "10.1.1.1"),
+            (&[], "10.0.0.1"),
+        ] {
+            assert_eq!(x_forwarded("10.0.0.1", values), client, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn ports_brackets_and_mapped_addresses_are_read() {
+        for (value, client) in [
+            ("192.0.2.7:4711", "192.0.2.7"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("[::ffff:192.0.2.7]:1", "192.0.2.7"),
+            ("192.0.2.7, ::ffff:10.9.9.9", "192.0.2.7"),
+        ] {
+            assert_eq!(x_forwarded("10.0.0.1", &[value]), client, "{value}");
+        }
+        assert_eq!(x_forwarded("::ffff:10.0.0.1", &["192.0.2.7"]), "192.0.2.7");
+    }
+
+    #[test]
+    fn an_untrusted_peer_speaks_for_itself_alone() {
+        assert_eq!(x_forwarded("192.0.2.1", &["6.6.6.6"]), "192.0.2.1");
+        assert_eq!(x_forwarded("192.0.2.1", &["10.0.0.1"]), "192.0.2.1");
+    }
+
+    #[test]
+    fn what_is_malformed_ends_the_walk_at_the_last_good_address() {
+        for value in
+            ["", ",", "x", "192.0.2", "192.0.2.7.8", "1.2.3.4:99999x", "[::1", "unknown", "192.0.2.7;"]
+        {
+            assert_eq!(x_forwarded("10.0.0.1", &[value]), "10.0.0.1", "{value}");
+            let behind = format!("6.6.6.6, {value}, 10.3.3.3");
+            assert_eq!(x_forwarded("10.0.0.1", &[&behind]), "10.3.3.3", "{behind}");
+        }
+    }
+
+    #[test]
+    fn forwarded_has_addresses_and_schemes() {
+        for (values, client, secure) in [
+            (&["for=192.0.2.7"][..], "192.0.2.7", None),
+            (&["For=192.0.2.7;Proto=HTTPS;by=10.0.0.1"], "192.0.2.7", Some(true)),
+            (&[r#"proto=http; for="[2001:db8::1]:4711""#], "2001:db8::1", Some(false)),
+            (&["for=6.6.6.6;proto=https, for=192.0.2.7;proto=http, for=10.1.1.1"], "192.0.2.7", Some(false)),
+            (&["for=192.0.2.7;proto=https", "for=10.1.1.1;proto=http"], "192.0.2.7", Some(true)),
+            (&[r#"for="192.0.2.7:_port";ext="a,b;c\"d""#], "192.0.2.7", None),
+            // Quotes that a client leaves open hide nothing.
+            (&[r#"for=6.6.6.6;x=", for=192.0.2.7"#], "192.0.2.7", None),
+            (&[r#"x="\, for="192.0.2.7";by="10.0.0.1""#], "192.0.2.7", None),
+            (&["for=unknown, for=10.1.1.1;proto=https"], "10.1.1.1", Some(true)),
+            (&["for=_hidden"], "10.0.0.1", None),
+            (&["for=192.0.2.7;for=6.6.6.6"], "10.0.0.1", None),
+            (&["192.0.2.7"], "10.0.0.1", None),
+            (&["by=192.0.2.7"], "10.0.0.1", None),
+        ] {
+            assert_eq!(forwarded(values), (client.to_owned(), secure), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_that_of_the_hop_to_the_client() {
+        let scheme = |addresses: &str, schemes: &[&str]| {
+            let mut headers = headers("x-forwarded-for", &[addresses.as_bytes()]);
+            for scheme in schemes {
+                headers.append("x-forwarded-proto", scheme.parse().expect("a value"));
+            }
+            let peer = "10.0.0.1".parse().expect("an address");
+            origin(&proxies(ProxyHeader::XForwardedFor), peer, &headers).secure
+        };
+        assert_eq!(scheme("192.0.2.7", &["https"]), Some(true));
+        assert_eq!(scheme("192.0.2.7", &["http"]), Some(false));
+        assert_eq!(scheme("192.0.2.7", &["http, https"]), Some(true), "what the client wrote counts");
+        assert_eq!(scheme("192.0.2.7, 10.1.1.1", &["https, http"]), Some(true));
+        assert_eq!(scheme("192.0.2.7, 10.1.1.1", &["https"]), Some(true));
+        assert_eq!(scheme("192.0.2.7", &["gopher"]), None);
+        assert_eq!(scheme("192.0.2.7", &[]), None);
+    }
+
+    #[test]
+    fn hostile_headers_cost_linear_time_and_no_panic() {
+        const SIZE: usize = 1 << 20;
+        let start = Instant::now();
+        let peer = "10.0.0.1".parse().expect("an address");
+        let fill = |pattern: &[u8]| pattern.iter().copied().cycle().take(SIZE).collect::<Vec<_>>();
+        let mut values = Vec::new();
+        for pattern in [
+            &b","[..],
+            b"\"",
+            b"\\",
+            b"\\\"",
+            b";",
+            b"=",
+            b"for=",
+            b"10.1.1.1,",
+            b"for=10.1.1.1,",
+            b"\xff,",
+            b"a",
+            b"[",
+            b":",
+            b"for=\"10.1.1.1\",",
+            b"for=1.1.1.1;",
+        ] {
+            values.push(fill(pattern));
+        }
+        for header in [ProxyHeader::XForwardedFor, ProxyHeader::Forwarded] {
+            for name in ["x-forwarded-for", "forwarded"] {
+                for value in &values {
+                    origin(&proxies(header), peer, &headers(name, &[value]));
+                }
+                // Many values are one list.
+                let many = vec![&b"for=10.1.1.1"[..]; 20_000];
+                origin(&proxies(header), peer, &headers(name, &many));
+            }
+        }
+        // Anything quadratic takes hours.
+        assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    }
+}

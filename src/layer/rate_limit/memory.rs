@@ -46,6 +46,7 @@ impl Own {
         Self { counter: RateLimiter::direct_with_clock(quota, Ticking), queue: tokio::sync::Mutex::default() }
     }
 
+    /// The cost must fit into the bucket: a larger one overflows.
     pub(super) fn take(&self, cost: NonZeroU32) -> Result<(), Over> {
         outcome(self.counter.check_n(cost))
     }
@@ -79,6 +80,7 @@ impl Memory {
         }
     }
 
+    /// The cost must fit into the bucket: a larger one overflows.
     pub(super) fn take(&self, key: &Key, cost: NonZeroU32) -> Result<(), Over> {
         self.purge();
         outcome(self.counters.check_key_n(key, cost))
@@ -118,11 +120,6 @@ impl Memory {
         let queue = queues.entry(key.clone()).or_default().clone();
         Queue { memory: self, key: key.clone(), queue }
     }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.counters.len()
-    }
 }
 
 pub(super) struct Queue<'a> {
@@ -148,7 +145,6 @@ fn outcome(result: Result<Result<(), NotUntil<Moment>>, InsufficientCapacity>) -
     match result {
         Ok(Ok(())) => Ok(()),
         Ok(Err(until)) => Err(until.wait_time_from(Ticking.now())),
-        // A burst that was cut off at `LONGEST`.
         Err(_) => Err(LONGEST),
     }
 }
@@ -183,5 +179,88 @@ impl Reference for Moment {
 
     fn saturating_sub(&self, duration: Nanos) -> Self {
         Self(self.0.checked_sub(duration.into()).unwrap_or(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: NonZeroU32 = NonZeroU32::MIN;
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn rate(number: u32, period: Duration, burst: u32) -> Option<Quota> {
+        quota(Rate { number, period, burst })
+    }
+
+    fn key(n: usize) -> Key {
+        Key::By(n.to_string())
+    }
+
+    fn tokens(own: &Own) -> usize {
+        (0..1000).take_while(|_| own.take(ONE).is_ok()).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn full_counters_are_forgotten_and_others_are_not() {
+        let memory = Memory::new(rate(2, SECOND, 2).expect("a rate"));
+        let busy = Key::By("busy".to_owned());
+        let mut most = 0;
+        for n in 0..100_000 {
+            assert!(memory.take(&key(n), ONE).is_ok());
+            // A hundred keys in a millisecond: a thousand seconds in all, of which a key is remembered for one.
+            if n % 100 == 0 {
+                tokio::time::advance(Duration::from_millis(10)).await;
+                while memory.take(&busy, ONE).is_ok() {}
+            }
+            most = most.max(memory.counters.len());
+        }
+        assert!(most < 30_000, "{most} keys");
+        assert!(memory.take(&busy, ONE).is_err(), "a counter that is not full was forgotten");
+        tokio::time::advance(PURGE * 2).await;
+        for _ in 0..65 {
+            let _ = memory.take(&busy, ONE);
+        }
+        assert_eq!(memory.counters.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_is_there_as_long_as_somebody_is_in_it() {
+        let memory = Memory::new(rate(1, SECOND, 1).expect("a rate"));
+        let (one, two) = (memory.queue(&key(1)), memory.queue(&key(1)));
+        let other = memory.queue(&key(2));
+        assert!(Arc::ptr_eq(&one.queue, &two.queue) && !Arc::ptr_eq(&one.queue, &other.queue));
+        drop(one);
+        assert!(!memory.is_free(&key(1)));
+        drop((two, other));
+        assert!(memory.is_free(&key(1)) && memory.queues.lock().expect("no panic").is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn extreme_rates_are_rates() {
+        assert!(rate(0, SECOND, 1).is_none() && rate(1, SECOND, 0).is_none());
+        for number in [1, 7, u32::MAX] {
+            for period in [Duration::ZERO, SECOND, Duration::MAX] {
+                for burst in [1, 1000, u32::MAX] {
+                    let quota = rate(number, period, burst).expect("a rate");
+                    let own = Own::new(quota);
+                    assert!(own.take(ONE).is_ok(), "{number} {period:?} {burst}");
+                    let _ = own.take(quota.burst_size());
+                    tokio::time::advance(Duration::from_secs(86_400 * 365)).await;
+                    assert!(own.take(ONE).is_ok() || period == Duration::MAX);
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bucket_is_filled_at_its_rate() {
+        let own = Own::new(rate(10, SECOND, 20).expect("a rate"));
+        assert_eq!(tokens(&own), 20);
+        tokio::time::advance(SECOND / 2).await;
+        assert_eq!(tokens(&own), 5);
+        tokio::time::advance(SECOND * 60).await;
+        assert_eq!(tokens(&own), 20);
+        assert_eq!(own.take(ONE), Err(SECOND / 10));
     }
 }
