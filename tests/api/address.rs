@@ -255,7 +255,7 @@ async fn a_refused_or_failed_handshake_takes_no_place() -> Test {
         })
         .id_generator(|parts| {
             let bad = parts.headers.contains_key("x-bad-id");
-            if bad { "not an id".to_owned() } else { format!("{:p}", parts) }
+            if bad { "not an id".to_owned() } else { format!("{parts:p}") }
         })
         .build()?;
     let from = "192.0.2.1";

@@ -529,11 +529,16 @@ async fn while_the_store_fails_the_node_counts_alone() -> Test {
     assert_eq!(passed_raw(&mut ada, 4).await, 4);
     store.set(Mode::Fails);
     assert_eq!(passed_raw(&mut ada, 10).await, 5);
+    // It is left alone for a second, and asked again after that.
+    store.set(Mode::Works);
+    assert_eq!(passed_raw(&mut ada, 1).await, 0);
+    advance(SECOND).await;
     store.set(Mode::Hangs);
     let start = Instant::now();
-    assert_eq!(passed_raw(&mut ada, 1).await, 0);
+    assert_eq!(passed_raw(&mut ada, 10).await, 0);
     assert_eq!(start.elapsed().as_secs(), 1);
     store.set(Mode::Works);
+    advance(SECOND).await;
     assert_eq!(passed_raw(&mut ada, 10).await, 1);
     Ok(())
 }
@@ -557,5 +562,30 @@ async fn a_store_can_make_wait_in_order() -> Test {
         idle().await;
     }
     assert_eq!(log.reach(10).await, (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_pass_in_order_however_long_the_store_takes_for_each() -> Test {
+    /// Answers the earlier the later it was asked.
+    struct Hasty(std::sync::atomic::AtomicU64);
+    impl RateStore for Hasty {
+        async fn take(&self, _: &str, _: u32, _: Rate) -> Result<Taken, tower::BoxError> {
+            let asked = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(500 - asked * 10)).await;
+            Ok(Taken::Granted)
+        }
+    }
+    let log = Log::new();
+    let heard = log.clone();
+    let limit = RateLimitLayer::per_user(5, SECOND).store(Hasty(0.into()));
+    let io = serve(echo().packet_layer(limit).on("n", async move |Data(n): Data<u32>| heard.push(n)));
+    let mut ada = user(&io, "ada").await;
+    let start = Instant::now();
+    for n in 0..40 {
+        ada.send(&format!(r#"42["n",{n}]"#)).await;
+    }
+    assert_eq!(log.reach(40).await, (0..40).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert!(start.elapsed() < SECOND, "they were asked for one by one: {:?}", start.elapsed());
     Ok(())
 }

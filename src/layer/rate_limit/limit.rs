@@ -1,11 +1,11 @@
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::Quota;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::key::Key;
 use super::layer::Beyond;
@@ -13,7 +13,7 @@ use super::memory::{Memory, Over, Own, Queue, quota};
 use super::store::{AnyStore, Rate, Taken};
 use crate::hub::{WireError, next_number};
 
-/// How long a store may take.
+/// How long a store may take, and how long it is left alone after it has failed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
@@ -31,8 +31,8 @@ pub(super) struct Limit {
     pub(super) number: u64,
     /// Nothing without a quota: then nothing passes.
     counted: Option<(Quota, Memory)>,
-    /// The store failed when it was asked last.
-    failing: AtomicBool,
+    /// The store has failed, and is not asked before then.
+    failing: Mutex<Option<Instant>>,
 }
 
 /// Where something is counted.
@@ -47,7 +47,7 @@ pub(super) struct Never;
 impl Limit {
     pub(super) fn new(settings: Settings) -> Self {
         let counted = quota(settings.rate).map(|quota| (quota, Memory::new(quota)));
-        Self { settings, number: next_number(), counted, failing: AtomicBool::new(false) }
+        Self { settings, number: next_number(), counted, failing: Mutex::new(None) }
     }
 
     /// What so many bytes cost.
@@ -87,23 +87,35 @@ impl Limit {
         let (Some(store), Counter::Keyed(key)) = (&self.settings.store, counter) else {
             return self.take(counter, cost);
         };
+        if self.failing().is_some_and(|again| Instant::now() < again) {
+            return self.take(counter, cost);
+        }
         let name = key.to_string();
         let answer = tokio::time::timeout(PATIENCE, store.take(&name, cost.get(), self.settings.rate)).await;
         let answer = answer.unwrap_or_else(|late| Err(late.into()));
-        let failed = answer.is_err();
-        if self.failing.swap(failed, Ordering::Relaxed) != failed {
-            match &answer {
-                Err(error) => {
+        let again = answer.is_err().then(|| Instant::now() + PATIENCE);
+        let before = std::mem::replace(&mut *self.failing(), again);
+        match answer {
+            Ok(taken) => {
+                if before.is_some() {
+                    tracing::info!(target: "socketio::limit", "the store of a rate limit answers again");
+                }
+                match taken {
+                    Taken::Granted => Ok(()),
+                    Taken::After(time) => Err(time),
+                }
+            }
+            Err(error) => {
+                if before.is_none() {
                     tracing::warn!(target: "socketio::limit", %error, "the store of a rate limit fails: this node counts alone");
                 }
-                Ok(_) => tracing::info!(target: "socketio::limit", "the store of a rate limit answers again"),
+                self.take(counter, cost)
             }
         }
-        match answer {
-            Ok(Taken::Granted) => Ok(()),
-            Ok(Taken::After(time)) => Err(time),
-            Err(_) => self.take(counter, cost),
-        }
+    }
+
+    fn failing(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until there is enough, behind those of the same counter that came before.

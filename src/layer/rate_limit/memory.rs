@@ -90,7 +90,7 @@ impl Memory {
     fn purge(&self) {
         let left = self.left.fetch_sub(1, Ordering::Relaxed);
         // The clock is looked at once in so many checks.
-        let due = left <= 1 || left % 64 == 0 && self.purged().elapsed() >= PURGE;
+        let due = left <= 1 || left.is_multiple_of(64) && self.purged().elapsed() >= PURGE;
         if !due || self.purging.swap(true, Ordering::Acquire) {
             return;
         }

@@ -71,10 +71,9 @@ where
             },
             Inner::Shared(inner) => {
                 let (limit, turn, socket) = (limit.clone(), inner.turn(), request.socket().clone());
-                let queue = (limit.settings.beyond == Beyond::Wait)
-                    .then(|| request.own(limit.number, || limit.own()));
+                let queue = request.own(limit.number, || limit.own());
                 ResponseFuture::boxed(Box::pin(async move {
-                    match decide::<R>(&limit, socket, queue, &counter, cost).await {
+                    match decide::<R>(&limit, socket, &queue, &counter, cost).await {
                         Ok(()) => turn.run(request).await,
                         Err(refusal) => refusal,
                     }
@@ -84,18 +83,19 @@ where
     }
 }
 
-/// Returns once the request may pass, or with what it is answered. What has a queue may wait in it.
+/// Returns once the request may pass, or with what it is answered; in order of arrival, however long it takes.
 async fn decide<R: Limited>(
     limit: &Limit,
     socket: Socket,
-    queue: Option<Arc<Own>>,
+    own: &Own,
     counter: &Counter,
     cost: NonZeroU32,
 ) -> Result<(), Result<R::Response, BoxError>> {
-    let Some(own) = queue else {
-        let asked = limit.ask(counter, cost).await;
+    if limit.settings.beyond != Beyond::Wait {
+        // Several may be asked for at a time, and each passes in its turn.
+        let (_turn, asked) = tokio::join!(own.queue.lock(), limit.ask(counter, cost));
         return asked.map_err(|over| refuse::<R>(limit, &socket, limit.error(Some(over))));
-    };
+    }
     let mut waiting = pin!(async {
         let _turn = own.queue.lock().await;
         limit.wait(counter, cost).await;

@@ -26,8 +26,8 @@ pub enum Taken {
 
 /// Counts for a [`RateLimitLayer`](crate::RateLimitLayer) in a place that several nodes share, a Redis for example.
 ///
-/// While it fails, or takes longer than a second, the node counts in its own memory: the limit then holds on each node.
-/// What is counted for a single socket or connection never leaves the node.
+/// A store that fails, or takes longer than a second, is left alone for a second, and the node counts in its own memory: a
+/// limit then still holds, on each node. What is counted for a single socket or connection never leaves the node.
 ///
 /// # Example
 ///
