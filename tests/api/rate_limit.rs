@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::time::{Instant, advance};
+use tower::ServiceExt;
 use tower_socketio::{
     Ack, Beyond, ConnectRequest, Data, Handler, Namespace, PacketRequest, Query, Rate, RateLimitLayer,
     RateStore, Socket, SocketIo, SocketIoService, Taken, TestClient, TestError, WireError,
@@ -587,5 +589,43 @@ async fn events_pass_in_order_however_long_the_store_takes_for_each() -> Test {
     }
     assert_eq!(log.reach(40).await, (0..40).map(|n| n.to_string()).collect::<Vec<_>>());
     assert!(start.elapsed() < SECOND, "they were asked for one by one: {:?}", start.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_events_at_once_keep_their_order() -> Test {
+    const EVENTS: usize = 3000;
+    struct Yields;
+    impl RateStore for Yields {
+        async fn take(&self, _: &str, _: u32, _: Rate) -> Result<Taken, tower::BoxError> {
+            tokio::task::yield_now().await;
+            Ok(Taken::Granted)
+        }
+    }
+    let plain = RateLimitLayer::per_user(u32::MAX, SECOND);
+    for limit in [plain.clone().store(Yields), plain.beyond(Beyond::Wait).store(Yields)] {
+        let log = Log::new();
+        let heard = log.clone();
+        let io = SocketIo::builder()
+            .max_in_flight(1000)
+            .namespace("/", echo().packet_layer(limit).on("n", async move |Data(n): Data<u32>| heard.push(n)))
+            .build()?;
+        // By polling, so that they come in one piece.
+        let ask = async |method: &str, sid: &str, body: String| {
+            let url = format!("/socket.io/?EIO=4&transport=polling&as=ada{sid}");
+            let request = http::Request::builder().method(method).uri(url).body(axum::body::Body::from(body));
+            let response = SocketIoService::not_found(io.clone()).oneshot(request.expect("a request")).await;
+            let body = response.expect("an answer").into_body().collect().await.expect("a body").to_bytes();
+            String::from_utf8(body.to_vec()).expect("text")
+        };
+        let open: Value = serde_json::from_str(&ask("GET", "", String::new()).await[1..])?;
+        let sid = format!("&sid={}", open["sid"].as_str().ok_or("a sid")?);
+        let events = (0..EVENTS).map(|n| format!(r#"42["n",{n}]"#));
+        let payload: Vec<_> = std::iter::once("40".to_owned()).chain(events).collect();
+        assert_eq!(ask("POST", &sid, payload.join("\u{1e}")).await, "ok");
+        let all = log.reach(EVENTS).await;
+        let first = all.iter().zip(0..).find(|(text, n)| **text != n.to_string());
+        assert_eq!(first, None, "out of order");
+    }
     Ok(())
 }
