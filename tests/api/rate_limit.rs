@@ -629,3 +629,36 @@ async fn many_events_at_once_keep_their_order() -> Test {
     }
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_many_sockets_that_wait_for_one_key_the_first_alone_asks() -> Test {
+    #[derive(Clone, Default)]
+    struct Counting(Arc<Mutex<u32>>);
+    impl RateStore for Counting {
+        async fn take(&self, _: &str, _: u32, _: Rate) -> Result<Taken, tower::BoxError> {
+            let mut asked = self.0.lock().expect("no panic");
+            *asked += 1;
+            // The first of ten.
+            Ok(if *asked % 10 == 1 { Taken::Granted } else { Taken::After(SECOND) })
+        }
+    }
+    let (store, log) = (Counting::default(), Log::new());
+    let heard = log.clone();
+    let limit = RateLimitLayer::per_namespace(1, SECOND).store(store.clone()).beyond(Beyond::Wait);
+    let io = serve(echo().packet_layer(limit).on("n", async move || heard.push("n")));
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        let client = join(&io).await;
+        client.emit("n", ());
+        clients.push(client);
+    }
+    idle().await;
+    for _ in 0..30 {
+        advance(SECOND).await;
+        idle().await;
+    }
+    assert_eq!(log.all().len(), 4);
+    let asked = *store.0.lock().expect("no panic");
+    assert!(asked < 40, "{asked} questions in thirty seconds");
+    Ok(())
+}
