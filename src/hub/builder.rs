@@ -237,7 +237,8 @@ impl Builder {
         self
     }
 
-    /// The sites whose pages may connect, `https://example.com` for example (default: all); others are answered 403.
+    /// The sites whose pages may connect, `https://example.com` for example (default: all); others are refused as by
+    /// [`allow_request`](Self::allow_request).
     ///
     /// CORS keeps other sites from reading polling answers, and does not concern WebSockets: this does. An origin is
     /// compared whole, and a missing port is that of its scheme. Name your own site as well, as browsers name it; clients
@@ -249,7 +250,8 @@ impl Builder {
         self
     }
 
-    /// Decides about a new connection before its handshake; a refusal is answered 403 with its message.
+    /// Decides about a new connection before its handshake; a refusal is answered 403 with code 4 and its message, one
+    /// of a WebSocket 400 with the message alone, as in Node.
     pub fn allow_request(
         mut self,
         check: impl Fn(&Parts) -> Result<(), WireError> + Send + Sync + 'static,

@@ -94,8 +94,8 @@ impl Refused {
         if let Self::TooMany = self {
             return closing(StatusCode::TOO_MANY_REQUESTS, self.message().to_owned());
         }
-        if websocket && !matches!(self, Self::Forbidden(_)) {
-            // Node answers a refused upgrade by hand: 400, and the bare message.
+        if websocket {
+            // Node answers a refused upgrade by hand: always 400, and the bare message.
             let mut response = answer(StatusCode::BAD_REQUEST, "text/html", self.message().to_owned());
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             return response;
