@@ -351,4 +351,7 @@ pub enum ConfigError {
     /// A cookie's name or a header's value has bytes that cannot be sent.
     #[error("`{0}` cannot stand in a header")]
     MalformedHeader(String),
+    /// An origin is a scheme and a host, with or without a port.
+    #[error("`{0}` is no origin, such as `https://example.com`")]
+    MalformedOrigin(String),
 }

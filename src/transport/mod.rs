@@ -5,6 +5,7 @@ mod dispatch;
 mod driver;
 mod ending;
 mod entering;
+mod forwarded;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod handshake;
