@@ -47,22 +47,15 @@ impl Slots {
 }
 
 impl Socket {
-    /// What a layer keeps for this socket; made at the first use, gone when the socket has left.
-    pub(crate) fn slot<T: Send + Sync + 'static>(&self, number: u64, make: impl FnOnce() -> T) -> Arc<T> {
-        Slots::get(self.extensions(), (number, None), make, || self.keeps_slots())
-    }
-
-    /// As [`slot`](Self::slot), for an owner who may end before the socket does: a listener, for example.
+    /// What a layer or a handler keeps for this socket; made at the first use, gone when the socket has left. The owner
+    /// may end before that: a listener, for example.
     pub(crate) fn slot_of<T: Send + Sync + 'static>(
         &self,
         owner: &Arc<u64>,
         make: impl FnOnce() -> T,
     ) -> Arc<T> {
-        Slots::get(self.extensions(), (**owner, Some(Arc::downgrade(owner))), make, || self.keeps_slots())
-    }
-
-    fn keeps_slots(&self) -> bool {
-        self.0.phase.load(Ordering::Acquire) != CLOSED
+        let keeps = || self.0.phase.load(Ordering::Acquire) != CLOSED;
+        Slots::get(self.extensions(), (**owner, Some(Arc::downgrade(owner))), make, keeps)
     }
 
     /// What is kept may hold the socket; nothing else would break that circle.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 
 use crate::hub::{AckSender, PacketRequest, Reply, WireError};
-use crate::parser::Arguments;
+use tower_socketio_proto::socketio::Arguments;
 
 /// Hears the events of a client that is not authenticated, and answers each at once.
 pub(super) struct Door {

@@ -9,7 +9,7 @@ use crate::handler::{Arguments, Handler, bind};
 use crate::hub::{
     BoxFuture, ConnectRequest, Disconnect, Endpoint, IntoReply, PublicError, Socket, WireError, next_number,
 };
-use crate::parser;
+use tower_socketio_proto::socketio as parser;
 
 /// How long a client has by default.
 const TIMEOUT: Duration = Duration::from_secs(3);

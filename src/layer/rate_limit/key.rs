@@ -1,7 +1,6 @@
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tower::BoxError;
 
@@ -88,7 +87,7 @@ pub trait Limited: Context {
     fn bytes(&self) -> usize;
     /// The counter of its socket or connection alone.
     #[doc(hidden)]
-    fn own(&self, number: u64, make: impl FnOnce() -> Own) -> Arc<Own>;
+    fn own(&self, number: &Arc<u64>, make: impl FnOnce() -> Own) -> Arc<Own>;
     #[doc(hidden)]
     fn refuse(socket: &Socket, error: WireError, close: bool) -> Result<Self::Response, BoxError>;
     #[doc(hidden)]
@@ -102,8 +101,8 @@ impl Limited for PacketRequest {
         self.size()
     }
 
-    fn own(&self, number: u64, make: impl FnOnce() -> Own) -> Arc<Own> {
-        self.socket().slot(number, make)
+    fn own(&self, number: &Arc<u64>, make: impl FnOnce() -> Own) -> Arc<Own> {
+        self.socket().slot_of(number, make)
     }
 
     fn refuse(socket: &Socket, error: WireError, close: bool) -> Result<Reply, BoxError> {
@@ -127,10 +126,8 @@ impl Limited for ConnectRequest {
     }
 
     /// A socket asks once; what asks several times is its connection.
-    fn own(&self, number: u64, make: impl FnOnce() -> Own) -> Arc<Own> {
-        let counters = self.socket().conn().extensions().get_or_default::<Counters>();
-        let mut counters = counters.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counters.entry(number).or_insert_with(|| Arc::new(make())).clone()
+    fn own(&self, number: &Arc<u64>, make: impl FnOnce() -> Own) -> Arc<Own> {
+        self.socket().conn().slot(**number, make)
     }
 
     fn refuse(_: &Socket, error: WireError, close: bool) -> Result<Accepted, BoxError> {
@@ -142,7 +139,3 @@ impl Limited for ConnectRequest {
         Err(error.into())
     }
 }
-
-/// The counters of a connection, by the number of the layer.
-#[derive(Clone, Default)]
-struct Counters(Arc<Mutex<HashMap<u64, Arc<Own>>>>);

@@ -28,7 +28,7 @@ pub(super) struct Settings {
 pub(super) struct Limit {
     pub(super) settings: Settings,
     /// Of its counters in the slots of sockets and connections.
-    pub(super) number: u64,
+    pub(super) number: Arc<u64>,
     /// Nothing without a quota: then nothing passes.
     counted: Option<(Quota, Memory)>,
     /// The store has failed, and is not asked before then.
@@ -47,7 +47,7 @@ pub(super) struct Never;
 impl Limit {
     pub(super) fn new(settings: Settings) -> Self {
         let counted = quota(settings.rate).map(|quota| (quota, Memory::new(quota)));
-        Self { settings, number: next_number(), counted, failing: Mutex::new(None) }
+        Self { settings, number: Arc::new(next_number()), counted, failing: Mutex::new(None) }
     }
 
     /// What so many bytes cost.

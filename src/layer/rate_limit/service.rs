@@ -60,7 +60,7 @@ where
         };
         let counter = match self.key.find(&request) {
             Some(Found(key)) => Counter::Keyed(key),
-            None => Counter::Own(request.own(limit.number, || limit.own())),
+            None => Counter::Own(request.own(&limit.number, || limit.own())),
         };
         match &mut self.inner {
             Inner::Own(inner) => match limit.take(&counter, cost) {
@@ -71,7 +71,7 @@ where
             },
             Inner::Shared(inner) => {
                 let (limit, turn, socket) = (limit.clone(), inner.turn(), request.socket().clone());
-                let queue = request.own(limit.number, || limit.own());
+                let queue = request.own(&limit.number, || limit.own());
                 ResponseFuture::boxed(Box::pin(async move {
                     match decide::<R>(&limit, socket, &queue, &counter, cost).await {
                         Ok(()) => turn.run(request).await,
