@@ -11,6 +11,7 @@ mod handshake;
 mod http;
 mod inbound;
 mod io;
+mod parking;
 mod polling;
 mod probe;
 mod queue;
