@@ -179,14 +179,14 @@ impl Dispatch {
         entry.parked.is_empty() && self.has_place(entry)
     }
 
-    fn has_place(&self, entry: &Entry) -> bool {
+    pub(super) fn has_place(&self, entry: &Entry) -> bool {
         let State::Entered(lease, _) = &entry.state else { return false };
         entry.in_flight < lease.space().max_in_flight()
             && self.orphaned < self.connection.hub.config.max_in_flight
     }
 
     /// Starts an event, for which its stack is ready or has failed.
-    fn start_event(
+    pub(super) fn start_event(
         &mut self,
         cx: &mut Context<'_>,
         at: usize,
@@ -232,7 +232,7 @@ impl Dispatch {
         Ok(())
     }
 
-    fn left(&mut self, cx: &mut Context<'_>, at: usize) {
+    pub(super) fn left(&mut self, cx: &mut Context<'_>, at: usize) {
         let entry = self.remove(at);
         if let State::Entered(_lease, socket) | State::Entering(_lease, socket) = entry.state
             && socket.end()
@@ -318,60 +318,6 @@ impl Dispatch {
         }
     }
 
-    /// Starts parked events for which there is a place.
-    pub(super) fn advance(&mut self, cx: &mut Context<'_>) {
-        let mut at = 0;
-        while self.parked > 0 && at < self.entries.len() {
-            let entry = &mut self.entries[at];
-            let entered = matches!(entry.state, State::Entered(..));
-            if entered && matches!(entry.parked.front(), Some(Parked::Leave)) {
-                self.leave_and_enter(cx, at);
-                at = 0;
-                continue;
-            }
-            // Without an event in hand a stack is not asked: what it reserved would be kept from others.
-            if self.entries[at].parked.is_empty() || !self.has_place(&self.entries[at]) {
-                at += 1;
-                continue;
-            }
-            let Poll::Ready(stack) = self.entries[at].poll_ready(cx) else {
-                at += 1;
-                continue;
-            };
-            match self.unpark(at) {
-                Some(Parked::Event(arguments, id)) => self.start_event(cx, at, arguments, id, stack),
-                // A `Leave` is taken above, and an `Enter` with the `Leave` in front of it.
-                _ => {
-                    self.entries[at].parked = VecDeque::new();
-                    at += 1;
-                }
-            }
-        }
-    }
-
-    /// The client's DISCONNECT has its turn; if a CONNECT followed, what waits behind that is for the new socket.
-    fn leave_and_enter(&mut self, cx: &mut Context<'_>, at: usize) {
-        self.unpark(at);
-        let entering = match self.entries[at].parked.front() {
-            Some(Parked::Enter(_)) => self.unpark(at),
-            _ => None,
-        };
-        let mut behind = VecDeque::new();
-        while let Some(parked) = self.unpark(at) {
-            behind.push_back(parked);
-        }
-        let name = self.entries[at].name.clone();
-        self.left(cx, at);
-        if let Some(Parked::Enter(auth)) = entering
-            && self.connect(cx, &name, auth).is_ok()
-            && let Some(at) = self.find(&name)
-        {
-            for parked in behind {
-                self.park(at, parked);
-            }
-        }
-    }
-
     // ---- the end
 
     /// Ends every socket; hooks and what is in flight go on by themselves.
@@ -419,8 +365,7 @@ impl Dispatch {
     /// What waited in an entry waits no more, and what is in flight has lost its socket.
     fn forget(&mut self, entry: &Entry) {
         self.orphaned += entry.in_flight + entry.hooks;
-        self.parked -= entry.parked.len();
-        self.parked_bytes -= entry.parked.iter().map(Parked::cost).sum::<usize>();
+        self.uncount(&entry.parked);
     }
 
     pub(super) fn find(&self, name: &str) -> Option<usize> {

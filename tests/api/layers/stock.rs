@@ -370,3 +370,36 @@ async fn no_emit_is_refused_while_there_are_permits_however_many_a_handler_makes
     assert_eq!(join(&serve(namespace)).await.emit_with_ack::<usize>("e", ()).await?, 0);
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handlers_own_layers_take_a_flood_in_order() {
+    let log = Log::new();
+    let entered = log.clone();
+    let handler = async move |Data(n): Data<u32>| entered.push(n);
+    let own =
+        ServiceBuilder::new().layer(through!()).rate_limit(9, SECOND).layer(through!()).concurrency_limit(1);
+    let io = serve(Namespace::new().packet_layer(through!()).on("e", handler.layer(own)));
+    let client = join(&io).await.timeout(SECOND * 600);
+    for n in 0..200 {
+        client.emit("e", n);
+    }
+    client.emit_with_ack::<()>("e", 200).await.expect("an answer");
+    assert_eq!(log.all(), (0..=200).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_buffer_whose_worker_panicked_is_made_anew() -> Test {
+    let stack = ServiceBuilder::new().buffer(4).map_request(|request: PacketRequest| {
+        assert!(request.event() != "panic", "in the worker of a buffer");
+        request
+    });
+    let client = join(&serve(Namespace::new().packet_layer(stack).on("e", async || Ack(1)))).await;
+    for _ in 0..3 {
+        assert_eq!(client.emit_with_ack::<u32>("e", ()).await?, 1);
+        assert_eq!(code(client.emit_with_ack::<u32>("panic", ()).await), "internal");
+        // It is noticed with the next event at the latest.
+        let _ = client.emit_with_ack::<u32>("e", ()).await;
+    }
+    assert_eq!(client.emit_with_ack::<u32>("e", ()).await?, 1);
+    Ok(())
+}
