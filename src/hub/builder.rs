@@ -237,7 +237,7 @@ impl Builder {
         self
     }
 
-    /// Makes each namespace's adapter, from its name (default: rooms in memory, [`LocalAdapter`]).
+    /// Makes each namespace's adapter, from its name (default: rooms in memory, [`LocalAdapter`](crate::LocalAdapter)).
     pub fn adapter(mut self, make: impl Fn(&str) -> Arc<dyn Adapter> + Send + Sync + 'static) -> Self {
         self.config.adapter = Arc::new(make);
         self
