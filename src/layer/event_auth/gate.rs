@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tower_socketio_proto::socketio as parser;
 
 use crate::handler::{Arguments, Handler, bind};
 use crate::hub::{
     BoxFuture, ConnectRequest, Disconnect, Endpoint, IntoReply, PublicError, Socket, WireError, next_number,
 };
-use crate::parser;
 
 /// How long a client has by default.
 const TIMEOUT: Duration = Duration::from_secs(3);
