@@ -36,8 +36,9 @@ pub struct EventAuth<U>(pub(super) Arc<Gate<U>>);
 #[non_exhaustive]
 pub enum GateScope {
     /// The namespace it was made in; a refusal ends the client's being there.
+    // Were it called `Namespace`, the compiler would have two of the name, and write out paths in all its messages.
     #[default]
-    Namespace,
+    EachNamespace,
     /// All namespaces of the client's connection that have this gate; a refusal ends the connection.
     Connection,
 }
