@@ -11,25 +11,39 @@ mod transport;
 
 pub use app::{TestClient, TestError};
 pub use extract::{
-    Any, Args, Auth, Claims, Data, Event, Extension, FromContext, FromRef, Http, OptionalFromContext, Path,
-    State,
+    Any, Args, Auth, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
+    OptionalFromContext, Path, Query, Reconnected, State,
 };
 pub use handler::{Arguments, Handler, Layered, Moment, WithState};
 pub use hub::{
     Accepted, Ack, AckError, AckSender, AckStream, Broadcast, Builder, ConfigError, Conn, ConnectLayer,
     ConnectRequest, ConnectService, Connected, Connecting, Context, Cookie, Disconnect, DisconnectReason,
     EmitError, EmitLayer, EmitRequest, EmitService, Extensions, Failure, IntoReply, Overflow, PacketLayer,
-    PacketRequest, PacketService, PublicError, Reply, Replying, Responder, ResultEnvelope, SameSite, Sent,
-    Socket, SocketEmit, SocketIo, Transport, WireError,
+    PacketRequest, PacketService, ProxyHeader, PublicError, Reply, Replying, Responder, ResultEnvelope,
+    SameSite, Sent, Socket, SocketEmit, SocketIo, Transport, WireError,
 };
-pub use layer::SocketIoLayer;
+pub use ipnet::IpNet;
 pub use layer::connect::{self, Next as ConnectNext};
 pub use layer::emit::{self, Next as EmitNext};
 pub use layer::event_auth::{self, EventAuth, GateScope, HookId};
+#[cfg(feature = "jwt")]
+pub use layer::jwt::{self, JwtError, JwtLayer, Renewal, TokenSource};
 pub use layer::packet::{self, Next};
+#[cfg(feature = "rate-limit")]
+pub use layer::rate_limit::{self, Beyond, Rate, RateLimitLayer, RateStore, Taken};
 pub use layer::tickets::{self, MemoryTickets, Ticket, TicketError, TicketLayer, TicketStore};
+pub use layer::{
+    Deduplicate, DeduplicateLayer, SizeLimit, SizeLimitLayer, SocketIoLayer, Trace, TraceLayer, Traced,
+};
 pub use namespace::{HandlerId, Namespace, Pattern};
 pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};
+#[cfg_attr(all(feature = "axum", feature = "jwt", feature = "rate-limit"), doc = include_str!("../docs/middleware.md"))]
+#[cfg_attr(
+    not(all(feature = "axum", feature = "jwt", feature = "rate-limit")),
+    doc = "Middleware: which tier for what; shown with the features `axum`, `jwt` and `rate-limit`."
+)]
+pub mod middleware {}
+
 #[doc(inline)]
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]
@@ -45,6 +59,6 @@ pub mod fuzzing {
     pub use crate::transport::fuzzing::{Outcome, read_messages};
 }
 
-#[cfg(all(doctest, feature = "axum"))]
+#[cfg(all(doctest, feature = "axum", feature = "jwt", feature = "rate-limit"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,8 +1,8 @@
-use axum::extract::{FromRef, Path as AxumPath, State as AxumState};
+use axum::extract::{FromRef, Path as AxumPath, Query as AxumQuery, State as AxumState};
 use serde::de::DeserializeOwned;
 
 use super::extension::{find, missing};
-use super::{FromContext, OptionalFromContext, Path};
+use super::{FromContext, OptionalFromContext, Path, Query};
 use crate::hub::{Context, WireError};
 
 impl<C: Context, S: Sync, T: FromRef<S>> FromContext<C, S> for AxumState<T> {
@@ -34,5 +34,13 @@ impl<C: Context, S: Sync, T: DeserializeOwned> FromContext<C, S> for AxumPath<T>
 
     async fn from_context(cx: &mut C, state: &S) -> Result<Self, WireError> {
         Path::from_context(cx, state).await.map(|Path(value)| Self(value))
+    }
+}
+
+impl<C: Context, S: Sync, T: DeserializeOwned> FromContext<C, S> for AxumQuery<T> {
+    type Rejection = WireError;
+
+    async fn from_context(cx: &mut C, state: &S) -> Result<Self, WireError> {
+        Query::from_context(cx, state).await.map(|Query(value)| Self(value))
     }
 }

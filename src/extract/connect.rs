@@ -55,8 +55,7 @@ impl<S: Send + Sync, T: FromRequestParts<S>> FromContext<ConnectRequest, S> for 
             }
             None => {
                 let handshake = cx.socket().link().handshake();
-                let url = format!("{}?{}", handshake.path, handshake.query);
-                parts.uri = url.parse().unwrap_or_default();
+                parts.uri = handshake.url().parse().unwrap_or_default();
                 parts.headers.extend(handshake.headers.iter().cloned());
             }
         }

@@ -14,12 +14,16 @@
 //! | [`State<T>`](State) | the namespace's state, or a part of it | every handler |
 //! | [`Extension<T>`](Extension) | data of the socket | every handler |
 //! | [`Claims<T>`](Claims) | what a layer has verified of the client | every handler |
+//! | [`Query<T>`](Query) | the query of the request that opened the connection | every handler |
+//! | [`Headers`] | the headers of that request; later those that are kept | every handler |
+//! | [`ClientIp`] | the client's address | every handler |
 //! | [`Path<T>`](Path) | the parameters of the namespace's name | every handler |
 //! | [`DisconnectReason`](crate::DisconnectReason) | why the client left | disconnect handlers |
+//! | [`Reconnected`] | how long its user was away | every handler |
 //! | `Option<T>` | `None` if it is not there; what is there and wrong is refused | as `T` |
 //! | `Result<T, T::Rejection>` | the rejection instead of a refusal | as `T` |
 //!
-//! With the feature `axum`, axum's own `State`, `Extension` and `Path` work as well.
+//! With the feature `axum`, axum's own `State`, `Extension`, `Path` and `Query` work as well.
 
 #[cfg(feature = "axum")]
 mod axum;
@@ -27,7 +31,9 @@ mod claims;
 mod connect;
 mod data;
 mod extension;
+mod handshake;
 mod path;
+mod reconnected;
 mod socket;
 mod state;
 
@@ -36,7 +42,9 @@ pub use claims::Claims;
 pub use connect::{Auth, Http};
 pub use data::{Data, Event};
 pub use extension::Extension;
+pub use handshake::{ClientIp, Headers, Query};
 pub use path::Path;
+pub use reconnected::Reconnected;
 pub use state::State;
 #[doc(inline)]
 pub use tower_socketio_proto::socketio::{Any, Args};

@@ -15,6 +15,7 @@ where
     H: Handler<T, Output: IntoReply, Future: Send>,
     T: Arguments<C, S> + Send + 'static,
 {
+    let handler = handler.bound();
     Box::new(|state| Arc::new(Bound { handler, state: state.clone(), arguments: PhantomData::<fn(T)> }))
 }
 

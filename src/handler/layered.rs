@@ -16,13 +16,13 @@ use crate::hub::{
 pub struct Layered<H, T> {
     handler: H,
     layer: Arc<dyn PacketLayer>,
-    number: u64,
+    number: Arc<u64>,
     arguments: PhantomData<fn(T)>,
 }
 
 impl<H, T> Layered<H, T> {
     pub(super) fn new(handler: H, layer: impl PacketLayer) -> Self {
-        Self { handler, layer: Arc::new(layer), number: next_number(), arguments: PhantomData }
+        Self { handler, layer: Arc::new(layer), number: Arc::new(next_number()), arguments: PhantomData }
     }
 }
 
@@ -31,7 +31,7 @@ impl<H: Clone, T> Clone for Layered<H, T> {
         Self {
             handler: self.handler.clone(),
             layer: self.layer.clone(),
-            number: self.number,
+            number: self.number.clone(),
             arguments: PhantomData,
         }
     }
@@ -53,9 +53,13 @@ where
     type Output = Reply;
     type Future = BoxFuture<Reply>;
 
+    fn bound(self) -> Self {
+        Self { handler: self.handler.bound(), number: Arc::new(next_number()), ..self }
+    }
+
     fn call(self, Moment(request, state): Moment<PacketRequest, S>) -> BoxFuture<Reply> {
         let socket = request.socket().clone();
-        let stack = socket.slot(self.number, || {
+        let stack = socket.slot_of(&self.number, || {
             let (handler, layer) = (self.handler, self.layer);
             Turns::building(move || {
                 let arguments = PhantomData::<fn(T)>;

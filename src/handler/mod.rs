@@ -27,6 +27,12 @@ pub trait Handler<T>: Clone + Send + Sync + Sized + 'static {
     /// Calls it.
     fn call(self, arguments: T) -> Self::Future;
 
+    /// As the handler of one more event: what it keeps for a socket is not shared with its clones at other events.
+    #[doc(hidden)]
+    fn bound(self) -> Self {
+        self
+    }
+
     /// Binds a state of its own, so that it fits where handlers have none: `io.of("/").on(..)`, `socket.on(..)`.
     fn with_state<S>(self, state: S) -> WithState<Self, T, S> {
         WithState::new(self, state)

@@ -46,6 +46,10 @@ where
     type Output = Reply;
     type Future = BoxFuture<Reply>;
 
+    fn bound(self) -> Self {
+        Self::new(self.handler.bound(), self.state)
+    }
+
     fn call(self, Moment(moment, _): Moment<C, N>) -> BoxFuture<Reply> {
         Box::pin(serve(self.handler, self.state, moment))
     }

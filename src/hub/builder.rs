@@ -3,10 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
+use ipnet::IpNet;
 use tower_socketio_adapter::Adapter;
 use tower_socketio_proto::socketio::Parser;
 
-use super::{Config, ConnectLayer, Cookie, EmitLayer, Mount, Overflow, PacketLayer, Transport, WireError};
+use super::{
+    Config, ConnectLayer, Cookie, EmitLayer, Mount, Overflow, PacketLayer, ProxyHeader, Transport, WireError,
+};
 
 /// Sets what is to be set, declares the namespaces and builds a [`SocketIo`](crate::SocketIo).
 ///
@@ -156,11 +159,60 @@ impl Builder {
         self
     }
 
+    /// How many connections a client's address may have at a time (default: as many as it likes); one more is answered
+    /// 429.
+    ///
+    /// An address is [`client_ip`](crate::Conn::client_ip), of IPv6 its /64. Where the server learns a peer's address
+    /// from the WebSocket alone, as without axum's `into_make_service_with_connect_info` or
+    /// [`client_address`](crate::SocketIoService::client_address), a WebSocket beyond the limit is closed with 1013
+    /// right after its handshake, and polling is not counted.
+    pub fn max_connections_per_address(mut self, number: usize) -> Self {
+        self.config.max_connections_per_address = Some(number);
+        self
+    }
+
+    /// The proxies whose word about their clients' addresses is taken (default: none).
+    ///
+    /// If the peer is one, [`client_ip`](crate::Conn::client_ip) is the last address in its header that is not one of
+    /// these, and the scheme it names decides [`is_secure`](crate::Conn::is_secure). What a client writes into the
+    /// header itself stands before that and is never looked at. A peer without an address, of a Unix socket for example,
+    /// is trusted only if [`client_address`](crate::SocketIoService::client_address) gives it one.
+    ///
+    /// ```
+    /// use tower_socketio::{IpNet, ProxyHeader, SocketIo};
+    ///
+    /// let nets: [IpNet; 2] = ["10.0.0.0/8".parse()?, "2001:db8:7::/48".parse()?];
+    /// let io = SocketIo::builder().trust_proxies(nets).proxy_header(ProxyHeader::Forwarded).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn trust_proxies(mut self, nets: impl IntoIterator<Item = IpNet>) -> Self {
+        self.config.proxies.trust(nets);
+        self
+    }
+
+    /// The header that trusted proxies write (default: `X-Forwarded-For`).
+    ///
+    /// It must be the one that they do write: any other comes from the clients as it is.
+    pub fn proxy_header(mut self, header: ProxyHeader) -> Self {
+        self.config.proxies.header = header;
+        self
+    }
+
     /// The request headers that a connection keeps for its whole life (default: none).
     ///
     /// All of them are there until the connect hooks end; hyper's buffers are freed after that.
     pub fn keep_headers(mut self, names: impl IntoIterator<Item = http::HeaderName>) -> Self {
         self.config.keep_headers = names.into_iter().collect();
+        self
+    }
+
+    /// The WebSocket subprotocols that are spoken here (default: none); of those that a client offers, it is answered the
+    /// first that is one of them.
+    ///
+    /// A browser that offers some gives up if none is chosen. Socket.IO needs none; with one, a token can be
+    /// another (`TokenSource::subprotocol`, with the feature `jwt`).
+    pub fn subprotocols(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.subprotocols = names.into_iter().map(Into::into).collect();
         self
     }
 
@@ -195,7 +247,21 @@ impl Builder {
         self
     }
 
-    /// Decides about a new connection before its handshake; a refusal is answered 403 with its message.
+    /// The sites whose pages may connect, `https://example.com` for example (default: all); others are refused as by
+    /// [`allow_request`](Self::allow_request).
+    ///
+    /// CORS keeps other sites from reading polling answers, and does not concern WebSockets: this does. An origin is
+    /// compared whole, and a missing port is that of its scheme. Name your own site as well, as browsers name it; clients
+    /// that are no browsers send no origin and pass.
+    ///
+    /// What is no origin is a [`ConfigError::MalformedOrigin`](crate::ConfigError::MalformedOrigin) of `build`.
+    pub fn allow_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.allow_origins = Some(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Decides about a new connection before its handshake; a refusal is answered 403 with code 4 and its message, one
+    /// of a WebSocket 400 with the message alone, as in Node.
     pub fn allow_request(
         mut self,
         check: impl Fn(&Parts) -> Result<(), WireError> + Send + Sync + 'static,

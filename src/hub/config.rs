@@ -7,7 +7,7 @@ use tower_socketio_adapter::{Adapter, LocalAdapter};
 use tower_socketio_proto::engineio::Timing;
 use tower_socketio_proto::socketio::Parser;
 
-use super::{ConfigError, Extensions, WireError, WrapConnect, WrapEmit, WrapPacket};
+use super::{ConfigError, Extensions, Origins, Proxies, WireError, WrapConnect, WrapEmit, WrapPacket};
 
 /// A way for bytes between client and server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,11 +160,17 @@ pub(crate) struct Config {
     pub(crate) overflow: Overflow,
     pub(crate) receive_budget: usize,
     pub(crate) max_in_flight: usize,
+    pub(crate) max_connections_per_address: Option<usize>,
+    pub(crate) proxies: Proxies,
     pub(crate) keep_headers: Vec<http::HeaderName>,
+    pub(crate) subprotocols: Vec<String>,
     pub(crate) keep_extensions: Vec<KeepExtension>,
     pub(crate) cookie: Option<Cookie>,
     pub(crate) parser: Parser,
     pub(crate) expose_errors: bool,
+    /// As they were given, and as `check` read them.
+    pub(crate) allow_origins: Option<Vec<String>>,
+    pub(crate) origins: Option<Origins>,
     pub(crate) allow_request: Option<Arc<AllowRequest>>,
     pub(crate) id_generator: Option<Arc<IdGenerator>>,
     pub(crate) initial_headers: Option<Arc<EditHeaders>>,
@@ -207,11 +213,16 @@ impl Default for Config {
             overflow: Overflow::Disconnect,
             receive_budget: 1 << 20,
             max_in_flight: 64,
+            max_connections_per_address: None,
+            proxies: Proxies::default(),
             keep_headers: Vec::new(),
+            subprotocols: Vec::new(),
             keep_extensions: Vec::new(),
             cookie: None,
             parser: Parser::default(),
             expose_errors: false,
+            allow_origins: None,
+            origins: None,
             allow_request: None,
             id_generator: None,
             initial_headers: None,
@@ -263,6 +274,12 @@ impl Config {
         if self.transports.is_empty() {
             return Err(ConfigError::NoTransport);
         }
+        // RFC 6455 §4.1: a token, as header names are, though its case matters.
+        let is_token = |name: &String| http::HeaderName::try_from(name).is_ok();
+        if let Some(name) = self.subprotocols.iter().find(|name| !is_token(name)) {
+            return Err(ConfigError::MalformedHeader(name.clone()));
+        }
+        self.origins = self.allow_origins.as_deref().map(Origins::parse).transpose()?;
         if let Some(cookie) = &self.cookie
             && http::HeaderValue::from_str(&cookie.render("x")).is_err()
         {

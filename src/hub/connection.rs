@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use http::HeaderValue;
@@ -36,6 +36,14 @@ impl<'a> Conn<'a> {
         self.0.handshake().address
     }
 
+    /// The address of the client itself, as far as it is known.
+    ///
+    /// It is the peer's, unless that is a proxy of [`trust_proxies`](crate::Builder::trust_proxies), who says whom it
+    /// speaks for. An IPv4 address in the form of an IPv6 one is an IPv4 address.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.0.handshake().client_ip()
+    }
+
     /// How many bytes wait to be sent.
     pub fn bytes_waiting(&self) -> usize {
         self.0.facts().waiting
@@ -51,6 +59,16 @@ impl<'a> Conn<'a> {
         self.0.facts().closed
     }
 
+    /// The path of the request that opened it, `/socket.io/` for example.
+    pub fn path(&self) -> &'a str {
+        &self.0.handshake().path
+    }
+
+    /// The path and the query of the request that opened it.
+    pub fn url(&self) -> String {
+        self.0.handshake().url()
+    }
+
     /// The query string of the request that opened it.
     pub fn query(&self) -> &'a str {
         &self.0.handshake().query
@@ -60,6 +78,18 @@ impl<'a> Conn<'a> {
     pub fn header(&self, name: impl PartialEq<http::HeaderName>) -> Option<&'a HeaderValue> {
         let headers = &self.0.handshake().headers;
         headers.iter().find(|(kept, _)| name == *kept).map(|(_, value)| value)
+    }
+
+    /// Whether the client came by TLS: a trusted proxy says so, or the request's own scheme does.
+    ///
+    /// TLS that the server itself unwraps is seen with HTTP/2 only, as a request of HTTP/1.1 does not name its scheme.
+    pub fn is_secure(&self) -> bool {
+        self.0.handshake().secure
+    }
+
+    /// Whether the request that opened it had an `Origin` header, as browsers send from other sites.
+    pub fn is_cross_domain(&self) -> bool {
+        self.0.handshake().cross_domain
     }
 
     /// Data of the connection, by type: what sockets in other namespaces of the same client are to know.

@@ -103,6 +103,26 @@ impl WireError {
         wire
     }
 
+    /// A short name of a layer's error, as [`from_boxed`](Self::from_boxed) would give it.
+    pub(crate) fn code_of_boxed(error: &BoxError) -> &str {
+        if let Some(Boxed(error)) = error.downcast_ref::<Boxed>() {
+            error.short_name()
+        } else if error.is::<tower::timeout::error::Elapsed>() {
+            "timeout"
+        } else if error.is::<tower::load_shed::error::Overloaded>() {
+            "overloaded"
+        } else if error.is::<super::Stale>() {
+            "unavailable"
+        } else {
+            "internal"
+        }
+    }
+
+    /// Its code, or a word in the place of one.
+    pub(crate) fn short_name(&self) -> &str {
+        self.0.code.as_deref().unwrap_or("refused")
+    }
+
     /// As a `connect_error` it also ends the whole connection, after so long; the client has read the error by then.
     pub fn close_after(mut self, time: Duration) -> Self {
         self.0.close_after = Some(time);
@@ -331,4 +351,7 @@ pub enum ConfigError {
     /// A cookie's name or a header's value has bytes that cannot be sent.
     #[error("`{0}` cannot stand in a header")]
     MalformedHeader(String),
+    /// An origin is a scheme and a host, with or without a port.
+    #[error("`{0}` is no origin, such as `https://example.com`")]
+    MalformedOrigin(String),
 }

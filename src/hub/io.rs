@@ -16,7 +16,7 @@ use tower_socketio_proto::engineio::Reason;
 use super::config::FOR_EVER;
 use super::member::from_member;
 use super::registry::Registry;
-use super::{AckStream, Broadcast, Builder, Config, ConfigError, Link, Mount, Sent, Socket};
+use super::{AckStream, Broadcast, Builder, Config, ConfigError, Link, Mount, Places, Sent, Socket};
 
 /// A Socket.IO server: the handle by which the rest of a program emits, and the way to its layer.
 ///
@@ -29,6 +29,7 @@ pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(super) registry: Registry,
     links: Links,
+    places: Places,
     draining: AtomicBool,
     /// Where hooks run that no connection's task can run any more.
     runtime: OnceLock<Handle>,
@@ -53,6 +54,7 @@ impl SocketIo {
             config,
             registry: Registry::default(),
             links: Links::default(),
+            places: Places::default(),
             draining: AtomicBool::new(false),
             runtime: OnceLock::new(),
             unknown: Mutex::default(),
@@ -153,6 +155,11 @@ impl SocketIo {
 impl Hub {
     pub(crate) fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// The places that addresses have taken.
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
     }
 
     pub(crate) fn registry(&self) -> &Registry {

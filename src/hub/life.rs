@@ -159,6 +159,11 @@ impl Socket {
         }
     }
 
+    /// Whether it is over with it, accepted or not.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.phase.load(Ordering::Acquire) == CLOSED
+    }
+
     /// Queues the DISCONNECT packet, if the client was told that it is in.
     pub(crate) fn tell_disconnect(&self) {
         if !self.was_accepted() && !self.was_greeted() {

@@ -1,6 +1,6 @@
 use std::any::Any;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
@@ -78,9 +78,29 @@ pub(crate) struct Handshake {
     pub(crate) path: Box<str>,
     pub(crate) query: Box<str>,
     pub(crate) headers: Box<[(HeaderName, HeaderValue)]>,
+    /// The peer's, which behind a proxy is the proxy's.
     pub(crate) address: Option<SocketAddr>,
+    /// The client's, where it is not the peer's.
+    pub(crate) client: Option<IpAddr>,
     pub(crate) secure: bool,
+    /// There was an `Origin` header.
+    pub(crate) cross_domain: bool,
     pub(crate) issued: SystemTime,
+}
+
+impl Handshake {
+    /// The address of the client itself, as far as it is known.
+    pub(crate) fn client_ip(&self) -> Option<IpAddr> {
+        self.client.or_else(|| Some(self.address?.ip().to_canonical()))
+    }
+
+    /// The path and the query.
+    pub(crate) fn url(&self) -> String {
+        if self.query.is_empty() {
+            return self.path.clone().into();
+        }
+        format!("{}?{}", self.path, self.query)
+    }
 }
 
 /// A socket that left its namespace, and whose hooks are still to run.

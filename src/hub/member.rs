@@ -1,13 +1,14 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::UNIX_EPOCH;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tower_socketio_adapter::{Answers, Flags, Member, Outgoing, RemoteSocket, Room};
 use tower_socketio_proto::socketio::Kind;
 
 use super::socket::{ACCEPTED, ACTIVE, Inner};
-use super::{EmitError, Outbound, Socket, WireError};
+use super::{EmitError, Handshake, Outbound, Socket, WireError};
 
 impl Inner {
     /// A packet was dropped because the connection's budget is spent: that is told, a closed connection is not.
@@ -55,13 +56,43 @@ impl Member for Inner {
     fn describe(&self, rooms: Vec<Room>) -> RemoteSocket {
         let handshake = self.link.handshake();
         let data = self.extensions.get::<Value>().unwrap_or_else(|| json!({}));
+        let issued = handshake.issued.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let handshake = json!({
-            "address": handshake.address.map(|address| address.ip().to_string()),
-            "query": &*handshake.query,
+            "address": handshake.client_ip(),
+            "headers": headers(handshake),
+            "issued": u64::try_from(issued).unwrap_or(u64::MAX),
+            "query": query(&handshake.query),
             "secure": handshake.secure,
-            "url": format!("{}?{}", handshake.path, handshake.query),
+            "url": handshake.url(),
+            "xdomain": handshake.cross_domain,
         });
         RemoteSocket::new(&*self.id, rooms, handshake.to_string().into(), data.to_string().into())
+    }
+}
+
+/// As in Node: a key that comes several times has a list.
+fn query(query: &str) -> Value {
+    let mut object = Map::new();
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        add(&mut object, &key, value.into_owned());
+    }
+    object.into()
+}
+
+/// The headers that are kept, but for secrets: this leaves the process.
+fn headers(handshake: &Handshake) -> Value {
+    let mut object = Map::new();
+    for (name, value) in handshake.headers.iter().filter(|(_, value)| !value.is_sensitive()) {
+        add(&mut object, name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned());
+    }
+    object.into()
+}
+
+fn add(object: &mut Map<String, Value>, key: &str, value: String) {
+    match object.get_mut(key) {
+        None => drop(object.insert(key.to_owned(), value.into())),
+        Some(Value::Array(all)) => all.push(value.into()),
+        Some(one) => *one = json!([one.take(), value]),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Know sockets, namespaces and pending acks; emit and broadcast.
 
 mod ack;
+mod address;
 mod broadcast;
 mod builder;
 mod config;
@@ -16,6 +17,8 @@ mod member;
 mod moment;
 mod name;
 mod operators;
+mod origins;
+mod places;
 mod registry;
 mod reply;
 mod responder;
@@ -29,6 +32,10 @@ mod wire;
 
 pub(crate) use ack::AckSlot;
 pub use ack::{AckSender, AckStream};
+pub(crate) use address::Proxies;
+pub use address::ProxyHeader;
+#[cfg(feature = "rate-limit")]
+pub(crate) use address::network;
 pub use broadcast::Broadcast;
 pub use builder::Builder;
 pub(crate) use config::Config;
@@ -47,6 +54,8 @@ pub use moment::{
 };
 pub(crate) use name::Name;
 pub use operators::SocketEmit;
+pub(crate) use origins::Origins;
+pub(crate) use places::{Place, Places};
 pub(crate) use registry::{Lease, Registry, Resolved};
 pub(crate) use reply::ReplyKind;
 pub use reply::{Ack, IntoReply, Reply};
@@ -59,7 +68,9 @@ pub use stack::{
     ConnectLayer, ConnectService, Connecting, EmitLayer, EmitRequest, EmitService, PacketLayer,
     PacketService, Replying,
 };
-pub(crate) use stack::{PacketStack, Stale, Turn, Turns, WrapConnect, WrapEmit, WrapPacket, reply_of};
+pub(crate) use stack::{
+    Making, PacketStack, Stale, Turn, Turns, WrapConnect, WrapEmit, WrapPacket, reply_of,
+};
 pub(crate) use wire::{form_of, frames, write_frames};
 
 use std::future::Future;

@@ -30,6 +30,12 @@ pub trait Context: Send + sealed::Sealed + 'static {
     fn request_extensions(&self) -> Option<&http::Extensions> {
         None
     }
+
+    /// The request's headers, while they are all there.
+    #[doc(hidden)]
+    fn request_headers(&self) -> Option<&http::HeaderMap> {
+        None
+    }
 }
 
 mod sealed {
@@ -151,7 +157,7 @@ impl PacketRequest {
         self.extensions.get_or_insert_default()
     }
 
-    /// The number of bytes of its arguments, attachments included.
+    /// Its number of bytes: the name and the arguments as JSON, and the attachments.
     pub fn size(&self) -> usize {
         self.arguments.wire_len()
     }
@@ -275,6 +281,10 @@ impl Context for ConnectRequest {
 
     fn request_extensions(&self) -> Option<&http::Extensions> {
         self.parts().map(|parts| &parts.extensions)
+    }
+
+    fn request_headers(&self) -> Option<&http::HeaderMap> {
+        self.parts().map(|parts| &parts.headers)
     }
 }
 

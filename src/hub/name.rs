@@ -18,6 +18,7 @@ impl Name {
 }
 
 impl From<&str> for Name {
+    #[inline]
     fn from(name: &str) -> Self {
         match u8::try_from(name.len()) {
             Ok(length) if name.len() <= SHORT => {

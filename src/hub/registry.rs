@@ -23,6 +23,8 @@ struct Inner {
     dynamic: usize,
     /// Where EIO3 clients are while no `/` is declared: they enter it without asking.
     empty_root: Option<Arc<Space>>,
+    /// Its doors, if layers of the server stand in front of it.
+    root_doors: Option<Arc<dyn Doors>>,
 }
 
 struct Parent {
@@ -93,10 +95,15 @@ impl Registry {
     /// A `/` in which nothing happens.
     pub(crate) fn empty_root(hub: &Arc<Hub>) -> Lease {
         let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
-        let doors: Arc<dyn Doors> = Arc::new(NoDoors);
+        let doors = inner.root_doors.clone().unwrap_or_else(|| Arc::new(NoDoors));
         let root =
             inner.empty_root.get_or_insert_with(|| Arc::new(space(&hub.config, "/", &doors, Vec::new())));
         Lease { hub: hub.clone(), parent: None, space: root.clone() }
+    }
+
+    /// Puts doors before the `/` in which nothing happens: who refuses everywhere refuses there too.
+    pub(crate) fn guard_root(&self, doors: Arc<dyn Doors>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).root_doors = Some(doors);
     }
 
     /// The namespace of this name, or the children of this pattern; `None` if neither was declared.
@@ -162,7 +169,7 @@ async fn later(
 
 fn space(config: &Config, name: &str, doors: &Arc<dyn Doors>, params: Vec<(Box<str>, Box<str>)>) -> Space {
     let adapter: Arc<dyn Adapter> = (config.adapter)(name);
-    Space::new(name, adapter, doors.clone(), params, config.parser.clone())
+    Space::new(name, adapter, doors.clone(), params, config)
 }
 
 impl Parent {

@@ -66,6 +66,27 @@ impl Reply {
         }
     }
 
+    /// Another one like it. `None` if an [`AckSender`](crate::AckSender) answers, whose answer nobody else knows.
+    pub(crate) fn copy(&self) -> Option<Self> {
+        Some(Self(match &self.0 {
+            ReplyKind::Empty => ReplyKind::Empty,
+            ReplyKind::Ack(encoded) => ReplyKind::Ack(encoded.clone()),
+            ReplyKind::Error(error) => ReplyKind::Error(error.clone()),
+            ReplyKind::Taken => return None,
+        }))
+    }
+
+    /// The number of bytes of an answer.
+    pub(crate) fn size(&self) -> usize {
+        match &self.0 {
+            ReplyKind::Empty | ReplyKind::Taken => 0,
+            ReplyKind::Ack(Encoded { json, attachments }) => {
+                json.len() + attachments.iter().map(bytes::Bytes::len).sum::<usize>()
+            }
+            ReplyKind::Error(error) => error.to_ack(true).len(),
+        }
+    }
+
     /// The reply in the shape that a namespace's responder gives it.
     pub(super) fn shaped(&self, responder: &dyn Responder) -> Self {
         match &self.0 {

@@ -31,7 +31,8 @@ pub trait Responder: Send + Sync + 'static {
     /// The reply where a handler succeeded: with its one value, with the list of several, or with `null` for none.
     fn success(&self, answer: Any) -> Reply;
 
-    /// The reply where it failed.
+    /// The reply where it failed. Clients may read [`message`](WireError::message), `code` and `data`; what `Display`
+    /// writes is for the log, and tells of internal errors.
     fn failure(&self, error: &WireError) -> Reply;
 }
 

@@ -1,7 +1,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::socket::CLOSED;
 use super::{BoxFuture, Conn, Disconnect, DisconnectReason, Extensions, Socket};
@@ -10,7 +10,11 @@ use super::{BoxFuture, Conn, Disconnect, DisconnectReason, Extensions, Socket};
 #[derive(Clone, Default)]
 struct Slots(Arc<Mutex<HashMap<u64, Slot>>>);
 
-type Slot = Arc<dyn Any + Send + Sync>;
+struct Slot {
+    value: Arc<dyn Any + Send + Sync>,
+    /// Whose it is, if it goes with that.
+    owner: Option<Weak<u64>>,
+}
 
 impl Slots {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Slot>> {
@@ -19,28 +23,39 @@ impl Slots {
 
     fn get<T: Send + Sync + 'static>(
         extensions: &Extensions,
-        number: u64,
+        (number, owner): (u64, Option<Weak<u64>>),
         make: impl FnOnce() -> T,
         keep: impl FnOnce() -> bool,
     ) -> Arc<T> {
         let slots = extensions.get_or_default::<Self>();
         let mut slots = slots.lock();
-        if let Some(Ok(slot)) = slots.get(&number).cloned().map(Arc::downcast) {
-            return slot;
+        let made = slots.get(&number).map(|slot| slot.value.clone());
+        if let Some(Ok(value)) = made.map(Arc::downcast) {
+            return value;
         }
-        let slot = Arc::new(make());
+        let value = Arc::new(make());
         if keep() {
-            slots.insert(number, slot.clone());
+            let gone = |slot: &Slot| slot.owner.as_ref().is_some_and(|owner| owner.strong_count() == 0);
+            let without_owner: Vec<_> = slots.extract_if(|_, slot| gone(slot)).collect();
+            slots.insert(number, Slot { value: value.clone(), owner });
+            drop(slots);
+            // What is kept may look for slots as it ends.
+            drop(without_owner);
         }
-        slot
+        value
     }
 }
 
 impl Socket {
-    /// What a layer or a handler keeps for this socket; made at the first use, gone when the socket has left.
-    pub(crate) fn slot<T: Send + Sync + 'static>(&self, number: u64, make: impl FnOnce() -> T) -> Arc<T> {
-        let keep = || self.0.phase.load(Ordering::Acquire) != CLOSED;
-        Slots::get(self.extensions(), number, make, keep)
+    /// What a layer or a handler keeps for this socket; made at the first use, gone when the socket has left. The owner
+    /// may end before that: a listener, for example.
+    pub(crate) fn slot_of<T: Send + Sync + 'static>(
+        &self,
+        owner: &Arc<u64>,
+        make: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        let keeps = || self.0.phase.load(Ordering::Acquire) != CLOSED;
+        Slots::get(self.extensions(), (**owner, Some(Arc::downgrade(owner))), make, keeps)
     }
 
     /// What is kept may hold the socket; nothing else would break that circle.
@@ -74,6 +89,6 @@ struct Farewells(Arc<Mutex<Vec<Farewell>>>);
 impl Conn<'_> {
     /// What a layer keeps for this connection; made at the first use, and there as long as the connection.
     pub(crate) fn slot<T: Send + Sync + 'static>(&self, number: u64, make: impl FnOnce() -> T) -> Arc<T> {
-        Slots::get(self.extensions(), number, make, || true)
+        Slots::get(self.extensions(), (number, None), make, || true)
     }
 }

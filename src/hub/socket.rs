@@ -290,6 +290,7 @@ impl Socket {
     }
 
     /// Queues an event, or keeps it until the client is accepted.
+    #[inline]
     pub(super) fn deliver_event(
         &self,
         json: &[u8],

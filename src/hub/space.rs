@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tower_socketio_adapter::{Adapter, Encode, Outgoing};
-use tower_socketio_proto::socketio::Parser;
 
 use super::ack::Asks;
 use super::wire::SharedEncoder;
-use super::{Doors, EmitService, Responder};
+use super::{Config, Doors, EmitService, Responder};
 
 /// A namespace that sockets are in: a concrete name, its rooms and its doors.
 pub(crate) struct Space {
@@ -25,6 +24,7 @@ pub(crate) struct Space {
     encoder: Arc<dyn Encode>,
     emits: Option<EmitService>,
     responder: Option<Arc<dyn Responder>>,
+    max_in_flight: usize,
 }
 
 impl Space {
@@ -33,15 +33,16 @@ impl Space {
         adapter: Arc<dyn Adapter>,
         doors: Arc<dyn Doors>,
         params: Vec<(Box<str>, Box<str>)>,
-        parser: Parser,
+        config: &Config,
     ) -> Self {
         let name: Arc<str> = name.into();
-        let encoder = Arc::new(SharedEncoder { namespace: name.clone(), parser });
+        let encoder = Arc::new(SharedEncoder { namespace: name.clone(), parser: config.parser.clone() });
         Self {
             name,
             adapter,
             emits: doors.emits(),
             responder: doors.responder(),
+            max_in_flight: if doors.sequential() { 1 } else { config.max_in_flight },
             doors,
             params,
             users: AtomicUsize::new(0),
@@ -61,6 +62,11 @@ impl Space {
 
     pub(crate) fn doors(&self) -> &Arc<dyn Doors> {
         &self.doors
+    }
+
+    /// How many events of a socket may be unfinished at a time.
+    pub(crate) fn max_in_flight(&self) -> usize {
+        self.max_in_flight
     }
 
     pub(crate) fn params(&self) -> &[(Box<str>, Box<str>)] {

@@ -24,7 +24,8 @@ use crate::hub::{Accepted, ConnectRequest, ConnectService, Stale, Turn, Turns, W
 /// A layer from an async function of the CONNECT and of what comes after; an error is the client's `connect_error`.
 ///
 /// Whatever is below is used by one client at a time until it is called, in order of arrival, and by any number after
-/// that.
+/// that. If the last one that waits for it goes away, the stack is made anew for the next, so that nobody holds a permit
+/// that nobody uses; a layer that counts then counts from the start.
 pub fn from_fn<F, R>(f: F) -> FromFnLayer<F>
 where
     F: FnMut(ConnectRequest, Next) -> R + Clone + Send + Sync + 'static,

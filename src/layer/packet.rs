@@ -26,7 +26,10 @@ use crate::hub::{PacketRequest, PacketService, Reply, Stale, Turn, Turns, reply_
 /// A layer from an async function of the event and of what comes after.
 ///
 /// Whatever is below is used by one event at a time until it is called, in order of arrival, and by any number after
-/// that.
+/// that. An event that goes away while it waits for what is below, by a timeout for example, leaves that with a readiness
+/// that is the event's; if no other event of the socket waits for it, the socket's whole stack is made anew for the next
+/// one, so that an idle socket holds no permit. A layer that counts, as tower's `RateLimit`, then counts from the start:
+/// it belongs outside of what cancels.
 pub fn from_fn<F, R>(f: F) -> FromFnLayer<F>
 where
     F: FnMut(PacketRequest, Next) -> R + Clone + Send + Sync + 'static,

@@ -1,15 +1,20 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tower_socketio_proto::socketio::is_reserved;
 
 use super::Table;
+use super::outgoing;
 use super::table::{Fixed, Inner};
 use crate::handler::{Arguments, Bind, Handler, bind};
 use crate::hub::{
-    Config, ConfigError, ConnectLayer, ConnectRequest, Connected, Disconnect, EmitLayer, Failure, IntoReply,
-    PacketLayer, PacketRequest, Responder, next_number,
+    Config, ConfigError, ConnectLayer, ConnectRequest, Connected, Disconnect, EmitLayer, EmitRequest,
+    Failure, IntoReply, PacketLayer, PacketRequest, Responder, next_number,
 };
+
+/// How long a user may be away unless the namespace says otherwise.
+const RECONNECT_WINDOW: Duration = Duration::from_secs(60);
 
 /// What a namespace does: its handlers, declared once and shared by all its sockets.
 ///
@@ -38,6 +43,7 @@ pub struct Namespace<S = ()> {
     any: Vec<Bind<PacketRequest, S>>,
     fallback: Option<Bind<PacketRequest, S>>,
     connect: Vec<Bind<ConnectRequest, S>>,
+    reconnect: Vec<Bind<Connected, S>>,
     connected: Vec<Bind<Connected, S>>,
     disconnecting: Vec<Bind<Disconnect, S>>,
     disconnect: Vec<Bind<Disconnect, S>>,
@@ -52,6 +58,7 @@ impl<S> Default for Namespace<S> {
             any: Vec::new(),
             fallback: None,
             connect: Vec::new(),
+            reconnect: Vec::new(),
             connected: Vec::new(),
             disconnecting: Vec::new(),
             disconnect: Vec::new(),
@@ -108,6 +115,30 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self
     }
 
+    /// Runs when a client that was accepted is one that comes back: a socket of the same [user](crate::Socket::user)
+    /// left this very namespace less than the [window](Self::reconnect_window) ago.
+    ///
+    /// Somebody must have said whose socket it is, by [`Socket::set_user`](crate::Socket::set_user), before it is
+    /// accepted. [`Reconnected`](crate::Reconnected) says how long the user was away. It runs after the hooks of
+    /// `on_connect` and before those of `on_connected`, with which it has everything in common. Each departure makes
+    /// one return, on the node where it was; a client whose end the server has not noticed yet has not left.
+    pub fn on_reconnect<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
+    where
+        T: Arguments<Connected, S> + Send + 'static,
+    {
+        self.reconnect.push(bind(handler));
+        self.fixed.reconnect_window.get_or_insert(RECONNECT_WINDOW);
+        self
+    }
+
+    /// How long a user may be away who [comes back](Self::on_reconnect) (default: 60 s).
+    ///
+    /// At most 65 536 departures are remembered, the latest ones.
+    pub fn reconnect_window(mut self, window: Duration) -> Self {
+        self.fixed.reconnect_window = Some(window);
+        self
+    }
+
     /// Runs after the client is accepted, and may wait for its answers; events do not wait for it.
     pub fn on_connected<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
     where
@@ -149,8 +180,9 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
 
     /// Puts a tower layer around the CONNECTs of this namespace, inside of those of the server.
     ///
-    /// Of several the first is the outermost. All clients share one stack; the hooks of
-    /// [`on_connect`](Self::on_connect) are inside of it.
+    /// Of several the first is the outermost. All clients share one stack, one after the other until it is called; the
+    /// hooks of [`on_connect`](Self::on_connect) are inside of it. A stack that fails to be ready refuses that client, and
+    /// is made anew for the next.
     pub fn connect_layer(mut self, layer: impl ConnectLayer) -> Self {
         self.fixed.connect_layers.push(Arc::new(move |inner| layer.wrap(inner)));
         self
@@ -159,7 +191,8 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     /// Puts a tower layer around every event from a client, inside of those of the server.
     ///
     /// Of several the first is the outermost. Each socket has a stack of its own, made with its first event, so a layer
-    /// that counts does so for each socket. While the stack is not ready the socket's events wait, in order.
+    /// that counts does so for each socket. While the stack is not ready the socket's events wait, in order. One that
+    /// fails to be ready refuses that event, and is made anew for the next.
     pub fn packet_layer(mut self, layer: impl PacketLayer) -> Self {
         self.fixed.packet_layers.push(Arc::new(move |inner| layer.wrap(inner)));
         self
@@ -170,6 +203,16 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     /// Of several the first is the outermost.
     pub fn emit_layer(mut self, layer: impl EmitLayer) -> Self {
         self.fixed.emit_layers.push(Arc::new(move |inner| layer.wrap(inner)));
+        self
+    }
+
+    /// Sees every emit and broadcast to this namespace as it is sent, inside of all layers.
+    ///
+    /// It is called where the emit is, once for a broadcast, and may not change it: an
+    /// [`emit_layer`](Self::emit_layer) may. Acknowledgements are no emits.
+    pub fn any_outgoing(mut self, see: impl Fn(&EmitRequest) + Send + Sync + 'static) -> Self {
+        let see = Arc::new(see);
+        self.fixed.outgoing.push(Arc::new(move |inner| outgoing::watch(see.clone(), inner)));
         self
     }
 
@@ -199,6 +242,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self.events.extend(other.events);
         self.any.extend(other.any);
         self.connect.extend(other.connect);
+        self.reconnect.extend(other.reconnect);
         self.connected.extend(other.connected);
         self.disconnecting.extend(other.disconnecting);
         self.disconnect.extend(other.disconnect);
@@ -209,6 +253,8 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self.fixed.emit_layers.extend(other.fixed.emit_layers);
         self.fixed.responder = self.fixed.responder.or(other.fixed.responder);
         self.fixed.sequential |= other.fixed.sequential;
+        self.fixed.outgoing.extend(other.fixed.outgoing);
+        self.fixed.reconnect_window = self.fixed.reconnect_window.max(other.fixed.reconnect_window);
         self.fixed.reserved.extend(other.fixed.reserved);
         self
     }
@@ -228,6 +274,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
             any: all(self.any, state),
             fallback: self.fallback.map(|bind| one(bind, state)),
             connect: all(self.connect, state),
+            reconnect: all(self.reconnect, state),
             connected: all(self.connected, state),
             disconnecting: all(self.disconnecting, state),
             disconnect: all(self.disconnect, state),
@@ -239,7 +286,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
 
 impl Namespace {
     /// The table, with the layers of the server around those of the namespace.
-    pub(crate) fn into_table(self, config: &Config) -> Result<Table, ConfigError> {
+    pub(crate) fn into_table(mut self, config: &Config) -> Result<Table, ConfigError> {
         fn around<W: Clone>(outer: &[W], inner: Vec<W>) -> Vec<W> {
             outer.iter().cloned().chain(inner).collect()
         }
@@ -249,7 +296,10 @@ impl Namespace {
         let fixed = Fixed {
             connect_layers: around(&config.connect_layers, self.fixed.connect_layers),
             packet_layers: around(&config.packet_layers, self.fixed.packet_layers),
-            emit_layers: around(&config.emit_layers, self.fixed.emit_layers),
+            emit_layers: around(
+                &config.emit_layers,
+                [self.fixed.emit_layers, std::mem::take(&mut self.fixed.outgoing)].concat(),
+            ),
             reserved: around(&config.reserved, self.fixed.reserved),
             ..self.fixed
         };
@@ -259,6 +309,7 @@ impl Namespace {
         let mut table = Inner {
             fallback: self.fallback.map(|bind| bind(&())),
             connect: all(self.connect),
+            reconnect: all(self.reconnect),
             connected: all(self.connected),
             disconnecting: all(self.disconnecting),
             disconnect: all(self.disconnect),

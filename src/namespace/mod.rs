@@ -2,6 +2,7 @@
 
 mod builder;
 mod listen;
+mod outgoing;
 mod pattern;
 mod table;
 

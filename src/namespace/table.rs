@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use tower_socketio_proto::socketio::is_reserved;
 
@@ -25,6 +26,10 @@ pub(crate) struct Fixed {
     pub(crate) emit_layers: Vec<WrapEmit>,
     pub(crate) responder: Option<Arc<dyn Responder>>,
     pub(crate) sequential: bool,
+    /// Called with what is sent, inside of all layers.
+    pub(super) outgoing: Vec<WrapEmit>,
+    /// How long a user who left may be away and be told as one who returns.
+    pub(crate) reconnect_window: Option<Duration>,
     /// Events by which layers authenticate clients: no handler has them.
     pub(crate) reserved: Vec<Arc<str>>,
 }
@@ -35,6 +40,7 @@ pub(crate) struct Inner {
     pub(super) any: Vec<(u64, Shared<PacketRequest>)>,
     pub(super) fallback: Option<Shared<PacketRequest>>,
     pub(super) connect: Vec<Shared<ConnectRequest>>,
+    pub(super) reconnect: Vec<Shared<Connected>>,
     pub(super) connected: Vec<Shared<Connected>>,
     pub(super) disconnecting: Vec<Shared<Disconnect>>,
     pub(super) disconnect: Vec<Shared<Disconnect>>,
@@ -133,8 +139,11 @@ impl Table {
         self.read().connect.clone()
     }
 
-    pub(crate) fn connected(&self) -> Vec<Shared<Connected>> {
-        self.read().connected.clone()
+    /// The hooks of `on_connected`, behind those of `on_reconnect` if the client returned.
+    pub(crate) fn connected(&self, returned: bool) -> Vec<Shared<Connected>> {
+        let table = self.read();
+        let reconnect = if returned { table.reconnect.as_slice() } else { &[] };
+        reconnect.iter().chain(&table.connected).cloned().collect()
     }
 
     /// The hooks of `on_disconnecting`, then those of `on_disconnect`.

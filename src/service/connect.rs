@@ -27,6 +27,10 @@ impl Service<ConnectRequest> for Hooks {
         }
         Box::pin(async move {
             for hook in hooks {
+                // It may have left while a layer or a hook took its time.
+                if request.socket().has_ended() {
+                    return Err(WireError::new("the client has left"));
+                }
                 if let Reply(ReplyKind::Error(error)) = hook.call(request.clone()).await {
                     return Err(error);
                 }

@@ -6,6 +6,8 @@ use tower::Service;
 
 use super::connect::Hooks;
 use super::packet::{Handlers, dispatch};
+use super::returns::Returns;
+use crate::extract::Reconnected;
 use crate::hub::{
     Accepted, BoxFuture, ConfigError, ConnectRequest, ConnectService, Connected, Context, Disconnect, Doors,
     EmitError, EmitService, Endpoint, Failure, PacketRequest, PacketService, Reply, ReplyKind, Responder,
@@ -19,6 +21,7 @@ pub(super) struct TableDoors {
     /// The layers around the hooks, which all clients share, if there are layers.
     connect: Option<Turns<ConnectService>>,
     emits: Option<EmitService>,
+    returns: Option<Returns>,
 }
 
 impl TableDoors {
@@ -34,7 +37,8 @@ impl TableDoors {
         let layers = &table.fixed.emit_layers;
         let emits = (!layers.is_empty())
             .then(|| layers.iter().rev().fold(EmitService::innermost(), |inner, wrap| wrap(inner)));
-        Self { table, connect, emits }
+        let returns = table.fixed.reconnect_window.map(Returns::new);
+        Self { table, connect, emits, returns }
     }
 }
 
@@ -50,7 +54,11 @@ impl Doors for TableDoors {
     }
 
     fn connected(&self, moment: Connected) -> Option<BoxFuture<Reply>> {
-        let hooks = self.table.connected();
+        let away = self.returns.as_ref().and_then(|returns| returns.returned(&moment.socket));
+        if let Some(away) = away {
+            moment.socket.extensions().insert(Reconnected { away });
+        }
+        let hooks = self.table.connected(away.is_some());
         (!hooks.is_empty()).then(|| -> BoxFuture<Reply> { Box::pin(run(hooks, moment)) })
     }
 
@@ -75,6 +83,9 @@ impl Doors for TableDoors {
     }
 
     fn disconnect(&self, moment: Disconnect) -> Option<BoxFuture<Reply>> {
+        if let Some(returns) = &self.returns {
+            returns.left(&moment.socket);
+        }
         let (disconnecting, disconnect) = self.table.disconnect();
         if disconnecting.is_empty() && disconnect.is_empty() {
             return None;

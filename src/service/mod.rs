@@ -7,6 +7,7 @@ mod files;
 mod http;
 mod mount;
 mod packet;
+mod returns;
 
 pub use body::ResponseBody;
 pub use http::{NotFound, ResponseFuture, SocketIoService};

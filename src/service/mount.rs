@@ -41,6 +41,12 @@ impl Builder {
         let Self { mut config, mounts } = self;
         config.check()?;
         let io = SocketIo::with_config(config);
+        let config = &io.hub().config;
+        let layers = (config.connect_layers.len(), config.packet_layers.len(), config.emit_layers.len());
+        if layers != (0, 0, 0) {
+            let doors = TableDoors::new(Namespace::new().into_table(config)?);
+            io.hub().registry().guard_root(Arc::new(doors));
+        }
         mounts.into_iter().try_for_each(|mount| io.mount(mount))?;
         Ok(io)
     }

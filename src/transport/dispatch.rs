@@ -13,15 +13,13 @@ use tower_socketio_proto::socketio::{Any, Arguments, DecodeError, Kind, Packet};
 
 use super::connection::Connection;
 use super::entering::auth_of_query;
-use super::running::{Done, Running, Work, call};
+use super::parking::Parked;
+use super::running::{Done, Running, Work};
 use super::stack::Stack;
 use crate::hub::{
     AckSlot, Departure, DisconnectReason, Lease, Name, PacketRequest, Reply, Replying, Socket, SocketIo,
     WireError,
 };
-
-/// What an event costs while it waits, beyond its bytes.
-const OVERHEAD: usize = 128;
 
 /// The namespaces of one connection, and the work in flight for them.
 pub(super) struct Dispatch {
@@ -59,24 +57,6 @@ pub(super) enum State {
     Resolving { auth: Option<Arguments> },
     Entering(Lease, Socket),
     Entered(Lease, Socket),
-}
-
-pub(super) enum Parked {
-    Event(Arguments, Option<u64>),
-    Leave,
-    /// The client left, and comes again.
-    Enter(Option<Arguments>),
-}
-
-impl Parked {
-    /// What it counts for in the receive budget.
-    fn cost(&self) -> usize {
-        let arguments = match self {
-            Self::Event(arguments, _) | Self::Enter(Some(arguments)) => arguments.wire_len(),
-            Self::Leave | Self::Enter(None) => 0,
-        };
-        OVERHEAD + arguments
-    }
 }
 
 /// The client broke the rules of Socket.IO; the connection is closed.
@@ -190,25 +170,6 @@ impl Dispatch {
         Ok(())
     }
 
-    pub(super) fn park(&mut self, at: usize, parked: Parked) {
-        self.parked += 1;
-        self.parked_bytes += parked.cost();
-        let entry = &mut self.entries[at];
-        match parked {
-            Parked::Leave => entry.leaving = true,
-            Parked::Enter(_) => entry.leaving = false,
-            Parked::Event(..) => {}
-        }
-        entry.parked.push_back(parked);
-    }
-
-    fn unpark(&mut self, at: usize) -> Option<Parked> {
-        let parked = self.entries[at].parked.pop_front()?;
-        self.parked -= 1;
-        self.parked_bytes -= parked.cost();
-        Some(parked)
-    }
-
     /// Whether the next event of this entry may start, or the next parked one.
     fn can_start(&self, at: usize) -> bool {
         let entry = &self.entries[at];
@@ -217,9 +178,8 @@ impl Dispatch {
 
     fn has_place(&self, entry: &Entry) -> bool {
         let State::Entered(lease, _) = &entry.state else { return false };
-        let bound =
-            if lease.space().doors().sequential() { 1 } else { self.connection.hub.config.max_in_flight };
-        entry.in_flight < bound && self.orphaned < self.connection.hub.config.max_in_flight
+        entry.in_flight < lease.space().max_in_flight()
+            && self.orphaned < self.connection.hub.config.max_in_flight
     }
 
     /// Starts an event, for which its stack is ready or has failed.
@@ -244,8 +204,10 @@ impl Dispatch {
         tracing::debug!(target: "socketio::socket", socket = socket.id(), event = request.event(), "event");
         let (doors, key, socket) = (lease.space().doors(), entry.key, socket.clone());
         let event = Name::from(request.event());
-        let stack = stack.and_then(|()| call(|| entry.stack.call(&**doors, request)));
-        let future = stack.unwrap_or_else(|error| Replying::failed(error.into()));
+        let future = match stack {
+            Ok(()) => entry.stack.call(&**doors, request),
+            Err(error) => Replying::failed(error.into()),
+        };
         entry.in_flight += 1;
         self.start(cx, Running::new(key, Work::Event { future, socket, ack, event }));
     }
@@ -344,7 +306,10 @@ impl Dispatch {
             self.advance(cx);
         }
         // A stack may have become ready by itself.
-        self.advance(cx);
+        if self.parked > 0 {
+            self.advance(cx);
+        }
+        self.entries.iter_mut().for_each(Entry::give_back);
         if !self.is_busy() {
             self.running = None;
         }
@@ -361,7 +326,8 @@ impl Dispatch {
                 at = 0;
                 continue;
             }
-            if !self.has_place(&self.entries[at]) {
+            // Without an event in hand a stack is not asked: what it reserved would be kept from others.
+            if self.entries[at].parked.is_empty() || !self.has_place(&self.entries[at]) {
                 at += 1;
                 continue;
             }

@@ -19,7 +19,7 @@ use super::io::Io;
 use super::probe::Probe;
 use super::websocket::{Read, Reader};
 use super::writer::Writer;
-use crate::hub::Overflow;
+use crate::hub::{Overflow, Place};
 
 pin_project! {
     /// A connection's one task: it reads, dispatches, writes and keeps one deadline.
@@ -50,6 +50,8 @@ pub(super) struct Task {
     /// When the client must be in a namespace.
     pub(super) connect_deadline: Option<Instant>,
     pub(super) phase: Phase,
+    /// What the connection counts for at its client's address, until its end.
+    _place: Option<Box<Place>>,
 }
 
 /// What carries the session's packets.
@@ -70,7 +72,12 @@ pub(super) enum Phase {
 }
 
 impl Driver {
-    pub(super) fn new(connection: Arc<Connection>, parts: Arc<Parts>, io: Option<(Io, Reader)>) -> Self {
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        parts: Arc<Parts>,
+        io: Option<(Io, Reader)>,
+        place: Option<Box<Place>>,
+    ) -> Self {
         let now = Connection::now();
         let deadline = now + connection.hub.config.connect_timeout;
         let decoder = Decoder::new(&connection.protocol.parser);
@@ -95,6 +102,7 @@ impl Driver {
                 write_deadline: None,
                 connect_deadline: Some(deadline),
                 phase: Phase::Open,
+                _place: place,
             },
         }
     }

@@ -5,7 +5,8 @@ use tower_socketio_adapter::Flags;
 use tower_socketio_proto::engineio::Reason;
 use tower_socketio_proto::socketio::{Arguments, Data, Kind, Packet};
 
-use super::dispatch::{Dispatch, Entry, Parked, State, Violation};
+use super::dispatch::{Dispatch, Entry, State, Violation};
+use super::parking::Parked;
 use super::running::{Running, Work, call};
 use super::stack::Stack;
 use crate::hub::{

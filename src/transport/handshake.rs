@@ -5,18 +5,37 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::SystemTime;
 
+use http::header::ORIGIN;
 use http::request::Parts;
 use http::uri::Scheme;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::DuplexStream;
 use tower_socketio_proto::engineio::{self, Version};
 
 use super::connection::Connection;
 use super::driver::Driver;
+use super::forwarded;
 use super::http::Query;
 use super::io::Io;
 use super::websocket::Reader;
-use crate::hub::{Handshake, Hub, Link, Protocol, Transport, is_id, new_id};
+use crate::hub::{Handshake, Hub, Link, Place, Protocol, Transport, is_id, new_id};
+
+/// A place for one more connection of a client at this peer, if places are counted: no place is needed where nobody
+/// counts, or where the address is not known.
+pub(super) fn place(
+    hub: &Hub,
+    headers: &HeaderMap,
+    peer: Option<SocketAddr>,
+) -> Result<Option<Box<Place>>, TooMany> {
+    let (Some(most), Some(peer)) = (hub.config.max_connections_per_address, peer) else { return Ok(None) };
+    let peer = peer.ip();
+    let client = forwarded::origin(&hub.config.proxies, peer, headers).client.unwrap_or(peer);
+    hub.places().take(client, most).map(Some).ok_or(TooMany)
+}
+
+/// The client's address has as many connections as it may have.
+#[derive(Debug)]
+pub(super) struct TooMany;
 
 /// Why no session was opened.
 #[derive(Debug)]
@@ -35,6 +54,7 @@ pub(super) fn open(
     version: Version,
     address: Option<SocketAddr>,
     websocket: Option<(Io, &[u8])>,
+    place: Option<Box<Place>>,
 ) -> Result<Arc<Connection>, Unopened> {
     hub.note_runtime();
     let sid = match &hub.config.id_generator {
@@ -42,12 +62,17 @@ pub(super) fn open(
         Some(make) => Some(make(&parts)).filter(|id| is_id(id)).ok_or(Unopened::BadId)?.into(),
     };
     let address = address.or_else(|| websocket.as_ref().and_then(|(io, _)| io.peer()));
+    let origin = address
+        .map(|peer| forwarded::origin(&hub.config.proxies, peer.ip(), &parts.headers))
+        .unwrap_or_default();
     let handshake = Handshake {
         path: parts.uri.path().into(),
         query: parts.uri.query().unwrap_or_default().into(),
         headers: kept_headers(hub, &parts),
         address,
-        secure: parts.uri.scheme() == Some(&Scheme::HTTPS),
+        client: origin.client,
+        secure: origin.secure.unwrap_or(parts.uri.scheme() == Some(&Scheme::HTTPS)),
+        cross_domain: parts.headers.contains_key(ORIGIN),
         issued: SystemTime::now(),
     };
     let protocol = Protocol { version, parser: hub.config.parser.clone(), base64: query.base64 };
@@ -74,7 +99,7 @@ pub(super) fn open(
     tracing::debug!(target: "socketio::engine", ?version, ?transport, "session opened");
     let max_payload = hub.config.max_payload;
     let io = websocket.map(|(io, early)| (io, Reader::new(max_payload, early)));
-    let driver = Driver::new(connection.clone(), Arc::new(parts), io);
+    let driver = Driver::new(connection.clone(), Arc::new(parts), io, place);
     // The long-lived future alone is the task; nothing of the handshake stays with it.
     match version {
         Version::V4 => drop(tokio::spawn(driver)),
@@ -86,7 +111,7 @@ pub(super) fn open(
 /// Opens a session over bytes in memory, for tests without a network.
 pub(crate) fn open_in_memory(hub: &Arc<Hub>, parts: Parts, stream: DuplexStream) -> bool {
     let io = Io::Other(Box::new(stream));
-    open(hub, parts, &Query::default(), Version::V4, None, Some((io, &[]))).is_ok()
+    open(hub, parts, &Query::default(), Version::V4, None, Some((io, &[])), None).is_ok()
 }
 
 async fn with_root(mut driver: Driver) {

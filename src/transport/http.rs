@@ -14,12 +14,12 @@ use serde_json::json;
 use tower_socketio_proto::engineio::{ContentType, Input, Version};
 
 use super::connection::Connection;
-use super::handshake::{self, Unopened};
+use super::handshake::{self, TooMany, Unopened};
 use super::io::Io;
 use super::polling::{Outcome, poll, post};
 use super::probe::Probe;
 use super::websocket;
-use crate::hub::{Hub, Transport, downcast};
+use crate::hub::{Hub, Place, Transport, downcast};
 
 /// The query parameters that mean something to us; of one that comes twice the last counts.
 #[derive(Debug, Default)]
@@ -55,6 +55,13 @@ enum Refused {
     BadRequest,
     Forbidden(String),
     UnsupportedVersion,
+    TooMany,
+}
+
+impl From<TooMany> for Refused {
+    fn from(_: TooMany) -> Self {
+        Self::TooMany
+    }
 }
 
 impl Refused {
@@ -66,6 +73,7 @@ impl Refused {
             Self::BadRequest => 3,
             Self::Forbidden(_) => 4,
             Self::UnsupportedVersion => 5,
+            Self::TooMany => 6,
         }
     }
 
@@ -77,11 +85,15 @@ impl Refused {
             Self::BadRequest => "Bad request",
             Self::Forbidden(message) => message,
             Self::UnsupportedVersion => "Unsupported protocol version",
+            Self::TooMany => "Too many connections",
         }
     }
 
     fn response(&self, websocket: bool) -> Response<Bytes> {
         tracing::debug!(target: "socketio::engine", code = self.code(), message = self.message(), "refused");
+        if let Self::TooMany = self {
+            return closing(StatusCode::TOO_MANY_REQUESTS, self.message().to_owned());
+        }
         if websocket {
             // Node answers a refused upgrade by hand: always 400, and the bare message.
             let mut response = answer(StatusCode::BAD_REQUEST, "text/html", self.message().to_owned());
@@ -184,6 +196,12 @@ where
     if hub.is_draining() {
         return Ok(going_away());
     }
+    let place = handshake::place(hub, &parts.headers, peer)?;
+    if let Some(origins) = &hub.config.origins
+        && !origins.allow(&parts.headers)
+    {
+        return Err(Refused::Forbidden("Origin not allowed".to_owned()));
+    }
     if let Some(check) = &hub.config.allow_request {
         check(parts).map_err(|error| Refused::Forbidden(error.message().to_owned()))?;
     }
@@ -191,9 +209,9 @@ where
         return Err(Refused::UnsupportedVersion);
     }
     if is_websocket {
-        open_websocket(hub, parts, version, peer)
+        open_websocket(hub, parts, version, peer, place)
     } else {
-        open_polling(hub, parts, &query, version, peer)
+        open_polling(hub, parts, &query, version, peer, place)
     }
 }
 
@@ -203,10 +221,11 @@ fn open_polling(
     query: &Query<'_>,
     version: Version,
     peer: Option<SocketAddr>,
+    place: Option<Box<Place>>,
 ) -> Result<Response<Bytes>, Refused> {
     let mut copy = clone(parts);
     copy.extensions = parts.extensions.clone();
-    let connection = match handshake::open(hub, copy, query, version, peer, None) {
+    let connection = match handshake::open(hub, copy, query, version, peer, None, place) {
         Ok(connection) => connection,
         Err(Unopened::BadId) => return Err(Refused::BadRequest),
         Err(Unopened::Draining) => return Ok(going_away()),
@@ -229,8 +248,10 @@ fn open_websocket(
     parts: &mut Parts,
     version: Version,
     peer: Option<SocketAddr>,
+    mut place: Option<Box<Place>>,
 ) -> Result<Response<Bytes>, Refused> {
-    let response = websocket::accept(parts).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
+    let response =
+        websocket::accept(parts, &hub.config.subprotocols).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
     let upgrade = upgrade(parts).ok_or(Refused::BadRequest)?;
     let mut copy = clone(parts);
     copy.extensions = std::mem::take(&mut parts.extensions);
@@ -238,9 +259,18 @@ fn open_websocket(
     let initial = hub.config.initial_headers.clone();
     tokio::spawn(async move {
         let Some((io, early)) = upgraded(upgrade).await else { return };
+        if peer.is_none() {
+            place = match handshake::place(&hub, &copy.headers, io.peer()) {
+                Ok(place) => place,
+                Err(TooMany) => {
+                    let config = &hub.config;
+                    return Probe::new(io, &early, config.max_payload).turn_away(config.close_grace).await;
+                }
+            };
+        }
         let uri = copy.uri.clone();
         let query = Query::parse(uri.query().unwrap_or_default());
-        if let Err(error) = handshake::open(&hub, copy, &query, version, peer, Some((io, &early))) {
+        if let Err(error) = handshake::open(&hub, copy, &query, version, peer, Some((io, &early)), place) {
             tracing::warn!(target: "socketio::engine", ?error, "no session");
         }
     });
@@ -251,7 +281,8 @@ fn probe(hub: &Arc<Hub>, parts: &mut Parts, connection: Arc<Connection>) -> Resu
     if connection.lock().session.is_closed() {
         return Err(Refused::UnknownSid);
     }
-    let response = websocket::accept(parts).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
+    let response =
+        websocket::accept(parts, &hub.config.subprotocols).ok_or(Refused::BadRequest)?.map(|()| Bytes::new());
     let upgrade = upgrade(parts).ok_or(Refused::BadRequest)?;
     let refused = !hub.config.allow_upgrades || connection.feed(Input::ProbeOpened).is_some();
     let hub = hub.clone();
@@ -344,7 +375,11 @@ where
 }
 
 fn going_away() -> Response<Bytes> {
-    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "The server is going away");
+    closing(StatusCode::SERVICE_UNAVAILABLE, "The server is going away")
+}
+
+fn closing(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = answer(status, "text/plain", text);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

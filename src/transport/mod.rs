@@ -5,12 +5,14 @@ mod dispatch;
 mod driver;
 mod ending;
 mod entering;
+mod forwarded;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod handshake;
 mod http;
 mod inbound;
 mod io;
+mod parking;
 mod polling;
 mod probe;
 mod queue;

@@ -83,6 +83,12 @@ impl Probe {
         true
     }
 
+    /// Closes with 1013, "try again later".
+    pub(super) async fn turn_away(mut self, grace: Duration) {
+        self.code = Some(1013);
+        self.close(grace).await;
+    }
+
     /// Sends what waits and a Close frame, and waits for the peer's end for a while.
     pub(super) async fn close(mut self, grace: Duration) {
         if !self.closed {

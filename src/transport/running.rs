@@ -12,7 +12,7 @@ use tower_socketio_proto::socketio::Kind;
 
 use crate::hub::{
     Accepted, AckSlot, BoxFuture, Lease, Name, Outbound, Reply, ReplyKind, Replying, Socket, WireError,
-    panicked, reply_of,
+    panicked,
 };
 
 /// Work of the layers above that a connection's task drives: a handler, a hook, a namespace's decision.
@@ -71,7 +71,7 @@ impl Running {
                 Poll::Ready(Done::Connected(result.and_then(|accepted| accepted)))
             }
             Work::Event { future, socket, ack, event } => {
-                let reply = ready!(caught(future, cx)).map_or_else(Reply::error, reply_of);
+                let reply = ready!(future.poll_reply(cx));
                 if let Some(ack) = ack {
                     ack.reply(&reply);
                 }

@@ -83,6 +83,24 @@ async fn axums_own_state_extension_and_path_work_as_well() -> Test {
     Ok(())
 }
 
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn axums_own_query_works_in_every_handler() -> Test {
+    use axum::extract::Query;
+    #[derive(Deserialize)]
+    struct Page {
+        page: Option<u32>,
+    }
+    let show = async |Query(query): Query<Page>| Ack(query.page);
+    let io = serve(Namespace::new().on_connect(async |_: Query<Page>| {}).on("page", show));
+    let mut raw = Raw::with(&io, 4096, "&page=7", &[]).await;
+    raw.enter("/").await;
+    raw.send(r#"420["page"]"#).await;
+    assert_eq!(raw.next().await, "430[7]");
+    assert_eq!(join(&io).await.emit_with_ack::<Option<u32>>("page", ()).await?, None);
+    Ok(())
+}
+
 #[tokio::test]
 async fn one_handler_may_have_a_state_of_its_own() -> Test {
     async fn name(State(name): State<String>) -> Ack<String> {

@@ -287,3 +287,94 @@ async fn without_a_declared_root_old_clients_find_it_empty() -> Test {
     assert_eq!(new.next().await, r#"44{"message":"Invalid namespace"}"#);
     Ok(())
 }
+
+#[tokio::test]
+async fn every_handler_may_ask_for_the_query_and_the_headers() -> Test {
+    use tower_socketio::{Headers, Query};
+    #[derive(Deserialize)]
+    struct Client {
+        v: u32,
+        name: Option<String>,
+    }
+    let log = Log::new();
+    let (connected, gone) = (log.clone(), log.clone());
+    let show = |moment: &'static str, log: Log| {
+        move |Query(query): Query<Client>, Headers(headers): Headers| {
+            let seen = (headers.contains_key(COOKIE), headers.contains_key(AUTHORIZATION));
+            log.push(format!("{moment} {} {:?} {seen:?}", query.v, query.name));
+            std::future::ready(())
+        }
+    };
+    let namespace = Namespace::new()
+        .on_connect(show("connect", log.clone()))
+        .on_connected(show("connected", connected))
+        .on("e", async |Query(query): Query<Client>, Headers(headers): Headers| {
+            Ack((query.v, headers.get_all(COOKIE).iter().count(), headers.len()))
+        })
+        .on_disconnect(show("disconnect", gone));
+    let io = SocketIo::builder().keep_headers([COOKIE]).namespace("/", namespace).build()?;
+    let headers = [("cookie", "a=b"), ("cookie", "c=d"), ("authorization", "Bearer abc")];
+    let mut raw = Raw::with(&io, 4096, "&v=7&name=a%20b+c", &headers).await;
+    raw.enter("/").await;
+    raw.send(r#"420["e"]"#).await;
+    assert_eq!(raw.next().await, "430[7,2,2]");
+    drop(raw);
+    assert_eq!(
+        log.reach(3).await,
+        [
+            r#"connect 7 Some("a b c") (true, true)"#,
+            r#"connected 7 Some("a b c") (true, false)"#,
+            r#"disconnect 7 Some("a b c") (true, false)"#,
+        ]
+    );
+    let mut raw = Raw::with(&io, 4096, "&v=seven", &[]).await;
+    raw.send("40").await;
+    let refused = raw.next().await;
+    assert!(refused.starts_with("44") && refused.contains(r#""code":"invalid_query""#), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_query_of_the_connection_and_what_a_namespace_is_asked_with_are_apart() -> Test {
+    use tower_socketio::Query;
+    let show = async |socket: Socket, Query(query): Query<Token>, auth: Option<Auth<Token>>| {
+        socket.emit("seen", (query.token, auth.map(|Auth(auth)| auth.token)))
+    };
+    let io = SocketIo::builder()
+        .allow_eio3(true)
+        .namespace("/", Namespace::new().on_connect(show))
+        .namespace("/connection2", Namespace::new().on_connect(show))
+        .build()?;
+    let mut old = Raw::with(&io, 4096, "&EIO=3&token=main", &[]).await;
+    assert_eq!(old.next().await, "40");
+    assert_eq!(old.next().await, r#"42["seen","main",null]"#);
+    old.send("40/connection2?token=second,").await;
+    assert_eq!(old.next().await, "40/connection2,");
+    assert_eq!(old.next().await, r#"42/connection2,["seen","main","second"]"#);
+
+    let mut new = Raw::with(&io, 4096, "&token=main", &[]).await;
+    new.send(r#"40{"token":"one"}"#).await;
+    assert!(new.next().await.starts_with("40{"));
+    assert_eq!(new.next().await, r#"42["seen","main","one"]"#);
+    new.send(r#"40/connection2,{"token":"two"}"#).await;
+    assert!(new.next().await.starts_with("40/connection2,{"));
+    assert_eq!(new.next().await, r#"42/connection2,["seen","main","two"]"#);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_connection_knows_its_url_and_whether_a_page_is_behind_it() -> Test {
+    let show = async |socket: Socket| {
+        let conn = socket.conn();
+        socket.emit("seen", (conn.path(), conn.url(), conn.is_cross_domain(), conn.is_secure()))
+    };
+    let io = serve(Namespace::new().on_connect(show));
+    let mut raw = Raw::with(&io, 4096, "&a=b%20c", &[]).await;
+    raw.enter("/").await;
+    let url = "/socket.io/?EIO=4&transport=websocket&a=b%20c";
+    assert_eq!(raw.next().await, format!(r#"42["seen","/socket.io/","{url}",false,false]"#));
+    let mut raw = Raw::with(&io, 4096, "", &[("origin", "null")]).await;
+    raw.enter("/").await;
+    assert!(raw.next().await.ends_with("true,false]"));
+    Ok(())
+}

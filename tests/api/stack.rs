@@ -215,3 +215,30 @@ async fn the_service_gives_its_inside_out() -> Test {
     assert_eq!(service.into_inner(), 7);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_layer_of_http_sees_our_requests_if_it_is_added_after_ours() -> Test {
+    let log = crate::support::Log::new();
+    let noting = |name: &'static str| {
+        let log = log.clone();
+        tower::util::MapRequestLayer::new(move |request: Request<Body>| {
+            log.push(format!("{name} {}", request.uri().path()));
+            request
+        })
+    };
+    let app = Router::new()
+        .fallback(async || "fallback")
+        .layer(noting("before"))
+        .layer(io().layer())
+        .layer(noting("after"));
+    answers(&app, &[(HANDSHAKE, "engine"), ("/page", "fallback")]).await;
+    assert_eq!(log.all(), ["after /socket.io/", "after /page", "before /page"]);
+
+    // It sees the request that opens a WebSocket, and nothing of what comes by that.
+    let mut raw = Raw::over(dial(app, 4096), "", &[]).await;
+    raw.enter("/").await;
+    raw.send(r#"420["e"]"#).await;
+    assert_eq!(raw.next().await, "430[1]");
+    assert_eq!(log.all()[3..], ["after /socket.io/"]);
+    Ok(())
+}

@@ -138,7 +138,7 @@ impl Raw {
         io: &SocketIo,
         buffer: usize,
         query: &str,
-        headers: &[(&'static str, &'static str)],
+        headers: &[(&'static str, &str)],
     ) -> Self {
         Self::over(dial(SocketIoService::not_found(io.clone()), buffer), query, headers).await
     }
@@ -146,7 +146,7 @@ impl Raw {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Raw<T> {
     /// Opens a session over these bytes.
-    pub(crate) async fn over(bytes: T, query: &str, headers: &[(&'static str, &'static str)]) -> Self {
+    pub(crate) async fn over(bytes: T, query: &str, headers: &[(&'static str, &str)]) -> Self {
         let url = format!("ws://localhost/socket.io/?EIO=4&transport=websocket{query}");
         let mut request: Request<()> = url.into_client_request().expect("a request");
         for (name, value) in headers {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tower_socketio::tickets::{
     MemoryTickets, Ticket, TicketError, TicketLayer, TicketStore, digest, loggable,
 };
@@ -458,7 +458,7 @@ mod route {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert_eq!(response.headers()["content-type"], "application/json");
-        let json: Value = serde_json::from_slice(&to_bytes(response.into_body(), 1000).await?)?;
+        let json: serde_json::Value = serde_json::from_slice(&to_bytes(response.into_body(), 1000).await?)?;
         assert_eq!(json.as_object().map(serde_json::Map::len), Some(1));
         Ok(json["token"].as_str().ok_or("a token")?.to_owned())
     }

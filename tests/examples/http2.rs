@@ -35,6 +35,7 @@ pub(crate) async fn open_websocket(sender: &mut h2::client::SendRequest<Bytes>) 
 }
 
 /// One request over HTTP/2, answered 200.
+#[cfg(feature = "axum")]
 pub(crate) async fn fetch(
     sender: &mut h2::client::SendRequest<Bytes>,
     method: &str,

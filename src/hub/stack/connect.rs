@@ -1,13 +1,14 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tower::{BoxError, Layer, Service};
 
-use crate::hub::{Accepted, BoxFuture, ConnectRequest};
+use crate::hub::{Accepted, BoxFuture, ConnectRequest, panicked};
 
 /// The services of the connect tier behind one type: what a layer around a namespace's CONNECTs wraps.
 ///
@@ -78,7 +79,11 @@ impl Future for Connecting {
     type Output = Result<Accepted, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+        // The layers around the one that panicked are told of it as of any error.
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+            Ok(accepted) => accepted,
+            Err(panic) => Poll::Ready(Err(panicked(&*panic).into())),
+        }
     }
 }
 
@@ -106,6 +111,7 @@ pub trait ConnectLayer: Send + Sync + 'static {
     fn wrap(&self, inner: ConnectService) -> ConnectService;
 }
 
+#[diagnostic::do_not_recommend]
 impl<L> ConnectLayer for L
 where
     L: Layer<ConnectService> + Send + Sync + 'static,

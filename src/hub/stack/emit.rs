@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, Ready, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -8,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use tower::{BoxError, Layer, Service};
 
 use super::EmitRequest;
-use crate::hub::{EmitError, Sent};
+use crate::hub::{EmitError, Sent, panicked};
 
 /// The services of the emit tier behind one type: what a layer around a namespace's emits wraps.
 #[derive(Clone)]
@@ -40,7 +41,9 @@ impl EmitService {
 
     /// Sends, or says why not.
     pub(crate) fn send(&self, request: EmitRequest) -> Sent {
-        self.0.emit(request).unwrap_or_else(|error| {
+        // Whoever emits is not to be blamed for a layer that panics.
+        let sent = catch_unwind(AssertUnwindSafe(|| self.0.emit(request)));
+        sent.unwrap_or_else(|panic| Err(panicked(&*panic).into())).unwrap_or_else(|error| {
             let error = match error.downcast::<EmitError>() {
                 Ok(error) => *error,
                 Err(error) => EmitError::Layer(error),
@@ -110,6 +113,7 @@ pub trait EmitLayer: Send + Sync + 'static {
     fn wrap(&self, inner: EmitService) -> EmitService;
 }
 
+#[diagnostic::do_not_recommend]
 impl<L> EmitLayer for L
 where
     L: Layer<EmitService> + Send + Sync + 'static,

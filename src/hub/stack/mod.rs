@@ -3,6 +3,7 @@
 mod connect;
 mod deliver;
 mod emit;
+mod making;
 mod packet;
 mod turns;
 
@@ -12,6 +13,7 @@ pub(crate) use deliver::Destination;
 pub use deliver::EmitRequest;
 pub(crate) use emit::WrapEmit;
 pub use emit::{EmitLayer, EmitService};
+pub(crate) use making::Making;
 pub use packet::{PacketLayer, PacketService, Replying};
 pub(crate) use packet::{PacketStack, WrapPacket, reply_of};
 pub(crate) use turns::{Stale, Turn, Turns};

@@ -74,7 +74,7 @@ where
 
     fn call(&mut self, request: PacketRequest) -> Replying {
         let reply = self.0.call(request);
-        Replying(Kind::Layers(Box::pin(async move { reply.await.map_err(Into::into) })))
+        Replying::layered(Box::pin(async move { reply.await.map_err(Into::into) }))
     }
 }
 
@@ -98,8 +98,22 @@ impl Replying {
         Self(Kind::Wrapped(reply))
     }
 
+    pub(crate) fn layered(reply: BoxFuture<Result<Reply, BoxError>>) -> Self {
+        Self(Kind::Layers(reply))
+    }
+
     pub(crate) fn failed(error: BoxError) -> Self {
-        Self(Kind::Layers(Box::pin(std::future::ready(Err(error)))))
+        Self::layered(Box::pin(std::future::ready(Err(error))))
+    }
+
+    /// What the client is to be told; a panic is an error, too.
+    pub(crate) fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        let poll = || match &mut self.0 {
+            Kind::Handlers(reply) => reply.as_mut().poll(cx),
+            _ => Pin::new(self).poll(cx).map(reply_of),
+        };
+        catch_unwind(AssertUnwindSafe(poll))
+            .unwrap_or_else(|panic| Poll::Ready(Reply::error(panicked(&*panic))))
     }
 
     /// Whether layers have a say in it.
@@ -124,7 +138,11 @@ impl Future for Replying {
                     _ => reply,
                 }))
             }
-            Kind::Layers(reply) => reply.as_mut().poll(cx),
+            // The layers around the one that panicked are told of it as of any error.
+            Kind::Layers(reply) => match catch_unwind(AssertUnwindSafe(|| reply.as_mut().poll(cx))) {
+                Ok(reply) => reply,
+                Err(panic) => Poll::Ready(Err(panicked(&*panic).into())),
+            },
         }
     }
 }
@@ -153,6 +171,7 @@ pub trait PacketLayer: Send + Sync + 'static {
     fn wrap(&self, inner: PacketService) -> PacketService;
 }
 
+#[diagnostic::do_not_recommend]
 impl<L> PacketLayer for L
 where
     L: Layer<PacketService> + Send + Sync + 'static,

@@ -2,9 +2,12 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 
 use tokio::sync::Mutex;
 use tower::{BoxError, Service};
+
+use super::Making;
 
 /// A service that several callers use in turn, each for as long as it takes to get it ready and to call it.
 ///
@@ -14,12 +17,20 @@ pub(crate) struct Turns<N>(Arc<Shared<N>>);
 struct Shared<N> {
     /// Without a service if the one that was there failed, or was left with a readiness that nobody wants.
     service: Mutex<Option<N>>,
-    build: Option<Box<dyn Fn() -> N + Send + Sync>>,
-    /// Those who have a turn, or may come for one.
-    callers: AtomicUsize,
+    origin: Origin<N>,
+    /// Those who wait for their turn, or have it.
+    waiting: AtomicUsize,
     /// Somebody went away while he waited for readiness, and nobody has called since.
     reserved: AtomicBool,
+    /// A part of the service is spoilt.
+    spoilt: AtomicBool,
     gone: AtomicBool,
+}
+
+enum Origin<N> {
+    /// It is a part of this stack, and cannot be made again alone.
+    Part(Making),
+    Build(Box<dyn Fn() -> N + Send + Sync>),
 }
 
 /// The service has failed, and so has everything around it: the whole stack is to be made anew.
@@ -27,34 +38,34 @@ struct Shared<N> {
 #[error("a part of the stack has failed before")]
 pub(crate) struct Stale;
 
-impl<N> Turns<N> {
-    /// Around a service that cannot be made again.
+impl<N: Send + 'static> Turns<N> {
+    /// Around a service that is a part of the stack which is being made.
     pub(crate) fn new(service: N) -> Self {
-        Self::with(Some(service), None)
+        Self::with(Some(service), Origin::Part(Making::current()))
     }
 
     /// Around a service that is made when it is needed, also after it has failed.
     pub(crate) fn building(build: impl Fn() -> N + Send + Sync + 'static) -> Self {
-        Self::with(None, Some(Box::new(build)))
+        Self::with(None, Origin::Build(Box::new(build)))
     }
 
-    fn with(service: Option<N>, build: Option<Box<dyn Fn() -> N + Send + Sync>>) -> Self {
+    fn with(service: Option<N>, origin: Origin<N>) -> Self {
         Self(Arc::new(Shared {
             service: Mutex::new(service),
-            build,
-            callers: AtomicUsize::new(0),
+            origin,
+            waiting: AtomicUsize::new(0),
             reserved: AtomicBool::new(false),
+            spoilt: AtomicBool::new(false),
             gone: AtomicBool::new(false),
         }))
     }
 
     /// Whether the service is gone for good.
     pub(crate) fn is_stale(&self) -> bool {
-        self.0.build.is_none() && self.0.gone.load(Ordering::Acquire)
+        self.0.gone.load(Ordering::Acquire)
     }
 
     pub(crate) fn turn(&self) -> Turn<N> {
-        self.0.callers.fetch_add(1, Ordering::AcqRel);
         Turn(self.0.clone())
     }
 }
@@ -62,20 +73,28 @@ impl<N> Turns<N> {
 /// The right to call the service once.
 pub(crate) struct Turn<N>(Arc<Shared<N>>);
 
-impl<N> Turn<N> {
+impl<N: Send + 'static> Turn<N> {
     pub(crate) async fn run<R>(self, request: R) -> Result<N::Response, BoxError>
     where
         N: Service<R, Error: Into<BoxError>>,
     {
         let response = {
-            let mut place = self.0.service.lock().await;
-            if let (None, Some(build)) = (&*place, &self.0.build) {
-                *place = Some(build());
+            // Given up after the lock, for it looks whether what is reserved is wanted.
+            let present = Present::new(self.0);
+            let shared = &present.0;
+            let mut place = shared.service.lock().await;
+            if let Origin::Build(build) = &shared.origin {
+                if shared.spoilt.swap(false, Ordering::AcqRel) {
+                    *place = None;
+                }
+                if place.is_none() {
+                    *place = Some(shared.build(build));
+                }
             }
-            let mut waiting = Waiting { shared: &self.0, place: &mut place, over: false };
+            let mut waiting = Waiting { shared, place: &mut place, over: false };
             let ready = poll_fn(|cx| match waiting.place {
                 Some(service) => service.poll_ready(cx).map_err(Into::into),
-                None => std::task::Poll::Ready(Err(BoxError::from(Stale))),
+                None => Poll::Ready(Err(BoxError::from(Stale))),
             });
             if let Err(error) = ready.await {
                 waiting.fail();
@@ -84,23 +103,70 @@ impl<N> Turn<N> {
             let service = waiting.place.as_mut().expect("it is ready");
             let response = service.call(request);
             waiting.over = true;
-            self.0.reserved.store(false, Ordering::Release);
+            shared.reserved.store(false, Ordering::Release);
             response
         };
+        // What is called needs no turn: a service that nobody waits for may end while this goes on.
         response.await.map_err(Into::into)
     }
 }
 
-impl<N> Drop for Turn<N> {
+impl<N: Send + 'static> Shared<N> {
+    fn build(self: &Arc<Self>, build: &(dyn Fn() -> N + Send + Sync)) -> N {
+        let (service, making) = Making::of(build);
+        if let Some(making) = making {
+            let shared = Arc::downgrade(self);
+            making.on_spoilt(move || {
+                if let Some(shared) = shared.upgrade() {
+                    shared.spoilt.store(true, Ordering::Release);
+                    shared.release();
+                }
+            });
+        }
+        service
+    }
+}
+
+impl<N> Shared<N> {
+    /// If nobody waits, what the service has reserved is given back: that is done only by a call or by its end.
+    fn release(&self) {
+        if self.waiting.load(Ordering::Acquire) > 0 {
+            return;
+        }
+        let unwanted = || self.reserved.load(Ordering::Acquire) || self.spoilt.load(Ordering::Acquire);
+        if !unwanted() {
+            return;
+        }
+        match &self.origin {
+            Origin::Part(making) => making.spoil(),
+            // Whoever has the lock looks after this when he goes.
+            Origin::Build(_) => {
+                if let Ok(mut service) = self.service.try_lock()
+                    && unwanted()
+                {
+                    self.reserved.store(false, Ordering::Release);
+                    self.spoilt.store(false, Ordering::Release);
+                    *service = None;
+                }
+            }
+        }
+    }
+}
+
+/// Somebody waits for the service, or has it.
+struct Present<N>(Arc<Shared<N>>);
+
+impl<N> Present<N> {
+    fn new(shared: Arc<Shared<N>>) -> Self {
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
+        Self(shared)
+    }
+}
+
+impl<N> Drop for Present<N> {
     fn drop(&mut self) {
-        let last = self.0.callers.fetch_sub(1, Ordering::AcqRel) == 1;
-        // What a service has reserved it gives back only by a call or by its end.
-        if last
-            && self.0.reserved.swap(false, Ordering::AcqRel)
-            && let Ok(mut service) = self.0.service.try_lock()
-        {
-            *service = None;
-            self.0.gone.store(true, Ordering::Release);
+        if self.0.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.release();
         }
     }
 }
@@ -116,7 +182,11 @@ impl<N> Waiting<'_, N> {
     fn fail(&mut self) {
         self.over = true;
         *self.place = None;
-        self.shared.gone.store(true, Ordering::Release);
+        self.shared.reserved.store(false, Ordering::Release);
+        if let Origin::Part(making) = &self.shared.origin {
+            self.shared.gone.store(true, Ordering::Release);
+            making.spoil();
+        }
     }
 }
 
@@ -135,7 +205,7 @@ impl<N> Drop for Waiting<'_, N> {
 
 impl<N> fmt::Debug for Turns<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Turns").field("callers", &self.0.callers).finish_non_exhaustive()
+        f.debug_struct("Turns").field("waiting", &self.0.waiting).finish_non_exhaustive()
     }
 }
 

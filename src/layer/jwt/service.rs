@@ -1,0 +1,130 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use serde::de::DeserializeOwned;
+use tower::{BoxError, Layer, Service};
+
+use super::JwtError;
+use super::layer::{JwtLayer, Setup};
+use super::renewal::Renewable;
+use super::session::Session;
+use super::source::{find, is_gone};
+use super::verify::Verified;
+use crate::hub::{Accepted, BoxFuture, ConnectRequest, ConnectService, PublicError, Socket, Stale, Turns};
+
+/// The service of a [`JwtLayer`].
+pub struct Jwt<C> {
+    setup: Arc<Setup<C>>,
+    inner: Turns<ConnectService>,
+}
+
+impl<C, N> Layer<N> for JwtLayer<C>
+where
+    N: Service<ConnectRequest, Response = Accepted, Error: Into<BoxError>, Future: Send + 'static>
+        + Send
+        + 'static,
+{
+    type Service = Jwt<C>;
+
+    fn layer(&self, inner: N) -> Jwt<C> {
+        Jwt { setup: self.0.clone(), inner: Turns::new(ConnectService::new(inner)) }
+    }
+}
+
+impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Service<ConnectRequest> for Jwt<C> {
+    type Response = Accepted;
+    type Error = BoxError;
+    type Future = BoxFuture<Result<Accepted, BoxError>>;
+
+    /// Ready as long as what is below can still be used; its own readiness is waited for after the token's check.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(if self.inner.is_stale() { Err(Stale.into()) } else { Ok(()) })
+    }
+
+    fn call(&mut self, request: ConnectRequest) -> Self::Future {
+        let (setup, inner) = (self.setup.clone(), self.inner.turn());
+        Box::pin(async move {
+            let socket = request.socket().clone();
+            let verified =
+                setup.admit(&request).await.map_err(JwtError::into_wire).map_err(BoxError::from)?;
+            let session = Session::open(setup, &socket, verified);
+            socket.extensions().insert(Renewable(session.clone()));
+            let accepted = inner.run(request).await?;
+            // Hooks may have taken longer than the token lasts.
+            if session.is_over() {
+                return Err(JwtError::Expired.into_wire().into());
+            }
+            session.watch(&socket);
+            Ok(accepted)
+        })
+    }
+}
+
+/// What layers have verified from headers of the connection, by the number of the layer.
+struct Remembered<C>(Arc<Mutex<HashMap<u64, Verified<C>>>>);
+
+impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Setup<C> {
+    /// The client's token if it is good, or nothing for a guest.
+    async fn admit(&self, request: &ConnectRequest) -> Result<Option<Verified<C>>, JwtError> {
+        let socket = request.socket();
+        let verified = match find(&self.sources, request)? {
+            Some(found) => {
+                let verified = self.verify(&found.token).await?;
+                self.rules.check_revocation(&verified.claims).await?;
+                if found.in_header {
+                    remember(socket, self.number, verified.clone());
+                }
+                return Ok(Some(verified));
+            }
+            None if is_gone(&self.sources, request) => remembered(socket, self.number),
+            None => None,
+        };
+        match verified {
+            Some(verified) => {
+                self.rules.is_fresh(&verified)?;
+                self.rules.check_revocation(&verified.claims).await?;
+                Ok(Some(verified))
+            }
+            None => {
+                if is_gone(&self.sources, request) {
+                    tracing::debug!(
+                        target: "socketio::jwt",
+                        namespace = request.namespace(),
+                        "no token: a header is gone when a namespace is entered later, unless `keep_headers` names it",
+                    );
+                }
+                if self.optional { Ok(None) } else { Err(JwtError::Missing) }
+            }
+        }
+    }
+}
+
+fn remember<C: Clone + Send + Sync + 'static>(socket: &Socket, number: u64, verified: Verified<C>) {
+    let all = socket.conn().extensions().get_or_default::<Remembered<C>>();
+    all.0.lock().unwrap_or_else(PoisonError::into_inner).insert(number, verified);
+}
+
+fn remembered<C: Clone + Send + Sync + 'static>(socket: &Socket, number: u64) -> Option<Verified<C>> {
+    let all = socket.conn().extensions().get::<Remembered<C>>()?;
+    all.0.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
+}
+
+impl<C> Clone for Remembered<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C> Default for Remembered<C> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<C> fmt::Debug for Jwt<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jwt").finish_non_exhaustive()
+    }
+}
