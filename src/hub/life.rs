@@ -153,9 +153,7 @@ impl Socket {
         if !self.end() {
             return;
         }
-        if self.was_accepted() || self.was_greeted() {
-            self.tell_disconnect();
-        }
+        self.tell_disconnect();
         if let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason }) {
             self.0.io.hub().spawn(departure.socket.hooks(departure.reason));
         }
@@ -166,8 +164,11 @@ impl Socket {
         self.0.phase.load(Ordering::Acquire) == CLOSED
     }
 
-    /// Queues the DISCONNECT packet.
+    /// Queues the DISCONNECT packet, if the client was told that it is in.
     pub(crate) fn tell_disconnect(&self) {
+        if !self.was_accepted() && !self.was_greeted() {
+            return;
+        }
         let _ = self.0.link.send(&self.outbound(Kind::Disconnect, None, None, &[]), Flags::default());
     }
 

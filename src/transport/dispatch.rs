@@ -21,9 +21,6 @@ use crate::hub::{
     WireError,
 };
 
-/// How many namespaces that the server ended are remembered, so that what the client sent meanwhile is no violation.
-const REMEMBERED: usize = 16;
-
 /// The namespaces of one connection, and the work in flight for them.
 pub(super) struct Dispatch {
     pub(super) connection: Arc<Connection>,
@@ -347,7 +344,7 @@ impl Dispatch {
                 continue;
             };
             let ended = socket.end();
-            if ended && (socket.was_accepted() || socket.was_greeted()) {
+            if ended {
                 socket.tell_disconnect();
             }
             if ended || !socket.was_accepted() {
@@ -380,13 +377,6 @@ impl Dispatch {
     /// A packet for a namespace the client is not in: a violation, unless the server ended it a moment ago.
     fn strayed(&self, name: &str) -> Result<(), Violation> {
         if self.left.iter().any(|left| **left == *name) { Ok(()) } else { Err(Violation) }
-    }
-
-    pub(super) fn remember(&mut self, name: &str) {
-        if self.left.len() == REMEMBERED {
-            self.left.pop_front();
-        }
-        self.left.push_back(name.into());
     }
 
     pub(super) fn is_v3(&self) -> bool {

@@ -14,6 +14,9 @@ use crate::hub::{
     WireError, new_id,
 };
 
+/// How many namespaces that the server ended are remembered, so that what the client sent meanwhile is no violation.
+const REMEMBERED: usize = 16;
+
 /// How a client comes into a namespace, or does not.
 impl Dispatch {
     /// A client asks to enter a namespace; those of EIO3 enter `/` without asking.
@@ -165,6 +168,13 @@ impl Dispatch {
         if !self.is_entering() {
             self.parts = None;
         }
+    }
+
+    pub(super) fn remember(&mut self, name: &str) {
+        if self.left.len() == REMEMBERED {
+            self.left.pop_front();
+        }
+        self.left.push_back(name.into());
     }
 
     pub(super) fn unknown(&mut self, name: &str) {

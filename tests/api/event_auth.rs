@@ -274,7 +274,7 @@ async fn one_authentication_opens_the_connection_only_when_so_configured() -> Te
     client.enter("/pre").await;
     assert_eq!(client.next().await, r#"42/pre,["authenticated",true]"#);
 
-    let io = server(GateScope::Namespace)?;
+    let io = server(GateScope::EachNamespace)?;
     let mut client = Raw::open(&io).await;
     client.enter("/").await;
     client.enter("/pre").await;

@@ -109,7 +109,7 @@ async fn disconnecting_tells_the_client_by_its_next_poll() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_a_gate_refuses_reads_why_before_it_is_disconnected() -> Test {
-    for (scope, end) in [(GateScope::Namespace, ""), (GateScope::Connection, "\u{1e}1")] {
+    for (scope, end) in [(GateScope::EachNamespace, ""), (GateScope::Connection, "\u{1e}1")] {
         let gate = EventAuth::new(async |_: Socket, _: u32| Ok::<_, WireError>(None::<()>)).scope(scope);
         let io = serve(Namespace::new().event_auth(gate));
         let client = Polling::open(&io).await;

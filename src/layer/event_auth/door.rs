@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
+use tower_socketio_proto::socketio::Arguments;
 
 use crate::hub::{AckSender, PacketRequest, Reply, WireError};
-use tower_socketio_proto::socketio::Arguments;
 
 /// Hears the events of a client that is not authenticated, and answers each at once.
 pub(super) struct Door {

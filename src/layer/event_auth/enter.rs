@@ -164,7 +164,7 @@ impl<U: Clone + Send + Sync + 'static> Gate<U> {
     /// What a refusal is to the connection.
     fn refusal(&self, error: WireError) -> WireError {
         match self.scope {
-            GateScope::Namespace => error,
+            GateScope::EachNamespace => error,
             GateScope::Connection => error.close_after(Duration::ZERO),
         }
     }

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tower_socketio_proto::socketio as parser;
 
 use crate::handler::{Arguments, Handler, bind};
 use crate::hub::{
     BoxFuture, ConnectRequest, Disconnect, Endpoint, IntoReply, PublicError, Socket, WireError, next_number,
 };
-use tower_socketio_proto::socketio as parser;
 
 /// How long a client has by default.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -36,8 +36,9 @@ pub struct EventAuth<U>(pub(super) Arc<Gate<U>>);
 #[non_exhaustive]
 pub enum GateScope {
     /// The namespace it was made in; a refusal ends the client's being there.
+    // Were it called `Namespace`, the compiler would have two of the name, and write out paths in all its messages.
     #[default]
-    Namespace,
+    EachNamespace,
     /// All namespaces of the client's connection that have this gate; a refusal ends the connection.
     Connection,
 }
