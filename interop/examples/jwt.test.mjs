@@ -34,7 +34,7 @@ const refusals = [
   ["none", "no_token", "a token is needed", () => undefined],
 ];
 
-test("the example `jwt` takes its own login's token from client 4", async (t) => {
+test("the example jwt takes its own login's token from client 4", async (t) => {
   const { url } = await start(t);
   const given = await fetch(`${url}/login`, { method: "POST", body: "ada" }).then((response) => response.text());
   const socket = connect(t, io4, url, { auth: { token: given, userId: "eve" } });
@@ -43,7 +43,7 @@ test("the example `jwt` takes its own login's token from client 4", async (t) =>
   deepEqual(await message, ["ada", "hello"]);
 });
 
-test("the example `jwt` takes a token from a header, a query and a subprotocol", async (t) => {
+test("the example jwt takes a token from a header, a query and a subprotocol", async (t) => {
   const { url } = await start(t);
   for (const options of [
     { extraHeaders: { authorization: `Bearer ${token()}` } },
@@ -59,7 +59,7 @@ test("the example `jwt` takes a token from a header, a query and a subprotocol",
 });
 
 for (const [name, code, message, make] of refusals) {
-  test(`the example \`jwt\` refuses client 4: ${name}`, async (t) => {
+  test(`the example jwt refuses client 4: ${name}`, async (t) => {
     const { url } = await start(t);
     const given = make();
     const socket = connect(t, io4, url, given ? { auth: { token: given } } : {});
@@ -69,7 +69,7 @@ for (const [name, code, message, make] of refusals) {
     ok(!socket.connected);
   });
 
-  test(`the example \`jwt\` refuses client 2: ${name}`, async (t) => {
+  test(`the example jwt refuses client 2: ${name}`, async (t) => {
     const { url } = await start(t);
     const given = make();
     const socket = connect(t, io2, url, given ? { query: { token: given } } : {});
@@ -77,7 +77,7 @@ for (const [name, code, message, make] of refusals) {
   });
 }
 
-test("the example `jwt` disconnects client 4 when its token ends, and not the one that renewed", async (t) => {
+test("the example jwt disconnects client 4 when its token ends, and not the one that renewed", async (t) => {
   const { url } = await start(t);
   const short = () => token({ exp: Date.now() / 1000 + 1 });
   const began = Date.now();
@@ -97,7 +97,7 @@ test("the example `jwt` disconnects client 4 when its token ends, and not the on
   deepEqual(await message, ["ada", "still here"]);
 });
 
-test("the example `jwt` disconnects client 2 when its token ends", async (t) => {
+test("the example jwt disconnects client 2 when its token ends", async (t) => {
   const { url } = await start(t);
   const began = Date.now();
   const socket = connect(t, io2, url, { query: { token: token({ exp: Date.now() / 1000 + 1 }) } });
@@ -110,7 +110,7 @@ test("the example `jwt` disconnects client 2 when its token ends", async (t) => 
   ok(lasted > 800 && lasted < 3000, `${lasted} ms`);
 });
 
-test("the example `jwt` lets guests into the lobby, with client 4 and client 2", async (t) => {
+test("the example jwt lets guests into the lobby, with client 4 and client 2", async (t) => {
   const { url } = await start(t);
   const guest = connect(t, io4, `${url}/lobby`);
   equal(await guest.emitWithAck("who"), "a guest");
