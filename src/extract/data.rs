@@ -79,5 +79,5 @@ impl<S: Sync> OptionalFromContext<Failure, S> for Event {
 
 /// The client reads what is wrong with its own data.
 pub(super) fn invalid(error: &ArgumentsError) -> WireError {
-    WireError::new(format!("invalid data: {error}")).code("invalid_data")
+    WireError::new(format!("invalid data: {error}")).code("invalid_data").logged_as("invalid data")
 }

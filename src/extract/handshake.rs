@@ -45,8 +45,15 @@ impl<C: Context, S: Sync, T: DeserializeOwned> FromContext<C, S> for Query<T> {
 /// All of them are there until the client's first namespace has decided; after that only those that
 /// [`keep_headers`](crate::Builder::keep_headers) names. A value that is kept longer keeps the whole head of the request
 /// in memory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Headers(pub HeaderMap);
+
+/// The names alone: values may be secret.
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
 
 impl<C: Context, S: Sync> FromContext<C, S> for Headers {
     type Rejection = WireError;

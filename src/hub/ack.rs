@@ -144,6 +144,17 @@ impl AckSender {
         }
     }
 
+    /// Answers as soon as the client is in, which nobody has decided yet; never, if it is refused.
+    pub(crate) fn send_when_in(mut self, data: impl Serialize) {
+        let Some(slot) = self.0.take() else { return };
+        let mut json = Vec::new();
+        if let Ok(attachments) = write_arguments(&mut json, &data)
+            && slot.state.fetch_or(ANSWERED, Ordering::AcqRel) & ANSWERED == 0
+        {
+            slot.socket.acknowledge_when_in(slot.id, json, attachments);
+        }
+    }
+
     /// Answers with an error.
     pub fn error(mut self, error: impl super::PublicError) {
         if let Some(slot) = self.0.take() {

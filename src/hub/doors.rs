@@ -101,7 +101,7 @@ impl Doors for NoDoors {
     }
 
     fn error(&self, socket: &Socket, event: Option<&str>, error: WireError) {
-        tracing::debug!(target: "socketio::namespace", socket = socket.id(), event, %error, "`/` is not declared");
+        tracing::debug!(target: "socketio::namespace", socket = socket.tag(), event, %error, "`/` is not declared");
     }
 
     fn add(&self, _: &str, _: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {

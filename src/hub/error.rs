@@ -57,6 +57,8 @@ struct Inner {
     /// It came from a handler, not from a layer in front of it.
     handled: bool,
     close_after: Option<Duration>,
+    /// What `Display` and with it the log say instead of the message, which holds what the client sent.
+    logged: Option<&'static str>,
 }
 
 impl WireError {
@@ -70,6 +72,7 @@ impl WireError {
             bare: false,
             handled: false,
             close_after: None,
+            logged: None,
         }))
     }
 
@@ -126,6 +129,12 @@ impl WireError {
     /// As a `connect_error` it also ends the whole connection, after so long; the client has read the error by then.
     pub fn close_after(mut self, time: Duration) -> Self {
         self.0.close_after = Some(time);
+        self
+    }
+
+    /// Keeps a message that quotes the client's data out of the log.
+    pub(crate) fn logged_as(mut self, text: &'static str) -> Self {
+        self.0.logged = Some(text);
         self
     }
 
@@ -233,7 +242,7 @@ impl Shape<'_> {
 
 impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
+        f.write_str(self.0.logged.unwrap_or(&self.0.message))?;
         match &self.0.source {
             Some(source) => write!(f, ": {source}"),
             None => Ok(()),

@@ -3,6 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use serde_json::json;
 use tower_socketio_adapter::{Flags, Member};
 use tower_socketio_proto::engineio::Reason;
@@ -23,8 +24,8 @@ impl Socket {
                 return false;
             }
             state.early = None;
-            for Held { id, json, attachments, flags } in state.held.drain(..) {
-                let packet = self.outbound(Kind::Event, id, Some(&json), &attachments);
+            for Held { kind, id, json, attachments, flags } in state.held.drain(..) {
+                let packet = self.outbound(kind, id, Some(&json), &attachments);
                 let _ = self.0.link.send(&packet, flags);
             }
             state.held = Vec::new();
@@ -93,6 +94,16 @@ impl Socket {
             self.report(Some(name), error);
         }
         true
+    }
+
+    /// Acknowledges an event of a client that was greeted as soon as it is in, behind what was emitted; never, if it is
+    /// refused.
+    pub(super) fn acknowledge_when_in(&self, id: u64, json: Vec<u8>, attachments: Vec<Bytes>) {
+        let held = Held { kind: Kind::Ack, id: Some(id), json, attachments, flags: Flags::default() };
+        let mut state = self.state();
+        if self.0.phase.load(Ordering::Acquire) == PENDING {
+            state.held.push(held);
+        }
     }
 
     /// Emits to a client that was greeted, whatever is held for it.
@@ -205,7 +216,7 @@ impl Socket {
 
     /// What runs after [`end`](Self::end): the disconnect hooks, once.
     pub(crate) async fn hooks(self, reason: DisconnectReason) {
-        tracing::debug!(target: "socketio::socket", socket = self.id(), %reason, "left");
+        tracing::debug!(target: "socketio::socket", socket = self.tag(), %reason, "left");
         if self.was_accepted() {
             self.disconnect_hooks(reason).await;
         }

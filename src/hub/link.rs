@@ -73,7 +73,6 @@ pub(crate) struct LinkFacts {
 }
 
 /// What remains of the request that opened the connection; the rest of HTTP is gone after the connect hooks.
-#[derive(Debug)]
 pub(crate) struct Handshake {
     pub(crate) path: Box<str>,
     pub(crate) query: Box<str>,

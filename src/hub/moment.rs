@@ -48,7 +48,7 @@ mod sealed {
 }
 
 /// A client asks to enter a namespace.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ConnectRequest {
     socket: Socket,
     auth: Option<Arguments>,
@@ -111,6 +111,13 @@ impl ConnectRequest {
     /// The HTTP request that opened the connection; gone when the client enters a further namespace later.
     pub fn parts(&self) -> Option<&Parts> {
         self.parts.as_deref()
+    }
+}
+
+/// Without the query, the headers and what the client gave as `auth`: they hold secrets, and what is debugged ends in logs.
+impl fmt::Debug for ConnectRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectRequest").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) struct State {
 pub(super) type Early = dyn Fn(PacketRequest) -> Reply + Send + Sync;
 
 pub(super) struct Held {
+    pub(super) kind: Kind,
     pub(super) id: Option<u64>,
     pub(super) json: Vec<u8>,
     pub(super) attachments: Vec<Bytes>,
@@ -121,6 +122,13 @@ impl Socket {
     /// who knows it can take part in a polling session.
     pub fn id(&self) -> &str {
         &self.0.id
+    }
+
+    /// Its id for the log; of one that is a secret the last four characters.
+    pub(crate) fn tag(&self) -> &str {
+        let id = self.id();
+        let start = if self.0.link.protocol().is_v5() { 0 } else { id.len().saturating_sub(4) };
+        id.get(start..).unwrap_or_default()
     }
 
     /// The server it belongs to.
@@ -301,7 +309,7 @@ impl Socket {
         if self.0.phase.load(Ordering::Acquire) == PENDING {
             let mut state = self.state();
             if self.0.phase.load(Ordering::Acquire) == PENDING {
-                state.held.push(Held { id, json: json.to_vec(), attachments, flags });
+                state.held.push(Held { kind: Kind::Event, id, json: json.to_vec(), attachments, flags });
                 return Ok(());
             }
         }
@@ -401,7 +409,7 @@ impl Eq for Socket {}
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
-            .field("id", &self.0.id)
+            .field("id", &self.tag())
             .field("namespace", &self.0.space.name())
             .finish_non_exhaustive()
     }

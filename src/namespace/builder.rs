@@ -169,7 +169,8 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     /// Hears of every error that a client was told, or would have been had it asked for an answer.
     ///
     /// Its arguments are extractors: [`WireError`](crate::WireError) is the error, `Option<Event>` the event's name and
-    /// [`Socket`](crate::Socket) whose it was. Several run one after the other; what they return changes nothing.
+    /// [`Socket`](crate::Socket) whose it was. Several run one after the other; what they return changes nothing. At most
+    /// 1024 errors of a namespace are told at a time; further ones are in the log alone.
     pub fn on_error<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
     where
         T: Arguments<Failure, S> + Send + 'static,

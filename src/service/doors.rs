@@ -2,6 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use tokio::sync::Semaphore;
 use tower::Service;
 
 use super::connect::Hooks;
@@ -15,6 +16,9 @@ use crate::hub::{
 };
 use crate::namespace::Table;
 
+/// How many errors of a namespace are told to its hooks at a time.
+const TOLD_AT_ONCE: usize = 1024;
+
 /// The doors of one declared namespace.
 pub(super) struct TableDoors {
     table: Arc<Table>,
@@ -22,6 +26,8 @@ pub(super) struct TableDoors {
     connect: Option<Turns<ConnectService>>,
     emits: Option<EmitService>,
     returns: Option<Returns>,
+    /// Clients cause errors faster than hooks may tell of them.
+    telling: Arc<Semaphore>,
 }
 
 impl TableDoors {
@@ -38,7 +44,7 @@ impl TableDoors {
         let emits = (!layers.is_empty())
             .then(|| layers.iter().rev().fold(EmitService::innermost(), |inner, wrap| wrap(inner)));
         let returns = table.fixed.reconnect_window.map(Returns::new);
-        Self { table, connect, emits, returns }
+        Self { table, connect, emits, returns, telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)) }
     }
 }
 
@@ -104,10 +110,10 @@ impl Doors for TableDoors {
             // The connection has logged that already, once.
             Some(source) if source.is::<EmitError>() => {}
             Some(_) => {
-                tracing::error!(target: "socketio::namespace", socket = socket.id(), event, %error, "a handler failed");
+                tracing::error!(target: "socketio::namespace", socket = socket.tag(), event, %error, "a handler failed");
             }
             None => {
-                tracing::debug!(target: "socketio::namespace", socket = socket.id(), event, %error, "refused");
+                tracing::debug!(target: "socketio::namespace", socket = socket.tag(), event, %error, "refused");
             }
         }
         let hooks = self.table.error();
@@ -115,11 +121,19 @@ impl Doors for TableDoors {
             let failure = Failure { socket: socket.clone(), event: event.map(Box::from), error };
             let told = async move {
                 each(hooks, &failure, |socket, error| {
-                    tracing::error!(target: "socketio::namespace", socket = socket.id(), %error, "an error hook failed");
+                    tracing::error!(target: "socketio::namespace", socket = socket.tag(), %error, "an error hook failed");
                 })
                 .await;
             };
-            socket.io().hub().spawn(told);
+            match self.telling.clone().try_acquire_owned() {
+                Ok(permit) => socket.io().hub().spawn(async move {
+                    told.await;
+                    drop(permit);
+                }),
+                Err(_) => {
+                    tracing::debug!(target: "socketio::namespace", "too many error hooks run: one is left out")
+                }
+            }
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Dispatch {
     pub(super) next_key: u32,
     pub(super) parked: usize,
     pub(super) parked_bytes: usize,
-    /// Handlers and hooks in flight whose socket has left.
+    /// Handlers, hooks and decisions in flight whose socket has left.
     pub(super) orphaned: usize,
     /// The request that opened the connection, until the first namespace has decided.
     pub(super) parts: Option<Arc<Parts>>,
@@ -201,7 +201,7 @@ impl Dispatch {
             ack_taken: false,
             extensions: None,
         };
-        tracing::debug!(target: "socketio::socket", socket = socket.id(), event = request.event(), "event");
+        tracing::debug!(target: "socketio::socket", socket = socket.tag(), event = request.event(), "event");
         let (doors, key, socket) = (lease.space().doors(), entry.key, socket.clone());
         let event = Name::from(request.event());
         let future = match stack {
@@ -283,6 +283,9 @@ impl Dispatch {
 
     fn done(&mut self, cx: &mut Context<'_>, key: u32, done: Done) {
         match done {
+            Done::Resolved(_) | Done::Connected(_) if !self.entries.iter().any(|entry| entry.key == key) => {
+                self.orphaned -= 1;
+            }
             Done::Resolved(lease) => self.resolved(cx, key, lease),
             Done::Connected(result) => self.decided(cx, key, result.map(drop)),
             Done::Event => match self.entries.iter_mut().find(|entry| entry.key == key) {
@@ -359,9 +362,17 @@ impl Dispatch {
         entry
     }
 
+    /// Removes an entry about which the decision has just been made.
+    pub(super) fn remove_decided(&mut self, at: usize) -> Entry {
+        let entry = self.remove(at);
+        self.orphaned -= 1;
+        entry
+    }
+
     /// What waited in an entry waits no more, and what is in flight has lost its socket.
     fn forget(&mut self, entry: &Entry) {
-        self.orphaned += entry.in_flight + entry.hooks;
+        let deciding = usize::from(!matches!(entry.state, State::Entered(..)));
+        self.orphaned += entry.in_flight + entry.hooks + deciding;
         self.uncount(&entry.parked);
     }
 

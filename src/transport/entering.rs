@@ -102,7 +102,7 @@ impl Dispatch {
     pub(super) fn resolved(&mut self, cx: &mut Context<'_>, key: u32, lease: Option<Lease>) {
         let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return };
         let Some(lease) = lease else {
-            let entry = self.remove(at);
+            let entry = self.remove_decided(at);
             self.unknown(&entry.name);
             return;
         };
@@ -124,7 +124,7 @@ impl Dispatch {
         if let Err(error) = result {
             tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), %error, "refused");
             let ended = socket.end();
-            let entry = self.remove(at);
+            let entry = self.remove_decided(at);
             if socket.was_greeted() {
                 if ended {
                     socket.tell_disconnect();
@@ -144,7 +144,7 @@ impl Dispatch {
             socket.report(None, error);
             return;
         }
-        tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), socket = socket.id(), "entered");
+        tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), socket = socket.tag(), "entered");
         let entry = &mut self.entries[at];
         if let State::Entering(lease, socket) =
             std::mem::replace(&mut entry.state, State::Resolving { auth: None })

@@ -22,7 +22,7 @@ pub(super) struct Running {
     pub(super) work: Work,
     /// The work did not end at once.
     pub(super) waited: bool,
-    pub(super) deadline: Option<Pin<Box<Sleep>>>,
+    pub(super) deadline: Option<(Pin<Box<Sleep>>, Duration)>,
 }
 
 pub(super) enum Work {
@@ -48,7 +48,7 @@ impl Running {
 
     /// Gives the work so much time from now on.
     pub(super) fn within(mut self, time: Duration) -> Self {
-        self.deadline = Some(Box::pin(tokio::time::sleep(time)));
+        self.deadline = Some((Box::pin(tokio::time::sleep(time)), time));
         self
     }
 
@@ -102,14 +102,16 @@ impl Future for Running {
         if let Poll::Ready(done) = this.poll_work(cx) {
             return Poll::Ready((this.key, done));
         }
-        if let Some(deadline) = &mut this.deadline
+        if let Some((deadline, time)) = &mut this.deadline
             && deadline.as_mut().poll(cx).is_ready()
         {
             let late = match &this.work {
                 Work::Resolve(_) => Done::Resolved(None),
                 // A layer has told the client that it is connected, and decides about it in its own time.
-                Work::Connect { socket, .. } if socket.was_greeted() => {
-                    this.deadline = None;
+                Work::Connect { socket, .. } if socket.was_greeted() && !socket.has_ended() => {
+                    // It is looked at again, for the client may have left by then.
+                    deadline.as_mut().reset(tokio::time::Instant::now() + *time);
+                    cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 _ => Done::Connected(Err(WireError::new("the server took too long").code("timeout"))),

@@ -61,7 +61,7 @@ impl<U: Clone + Send + Sync + 'static> Gate<U> {
             Ok(_) => {
                 socket.emit(&self.authenticated, true);
                 if let Some(ack) = ack {
-                    ack.send(true);
+                    ack.send_when_in(true);
                 }
             }
             Err(error) => self.tell(&socket, error, ack),

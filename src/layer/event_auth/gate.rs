@@ -194,8 +194,9 @@ fn read<C: DeserializeOwned>(arguments: &parser::Arguments) -> Result<C, WireErr
     if arguments.is_empty() {
         return Err(missing());
     }
-    arguments.deserialize().map_err(|error| {
-        tracing::debug!(target: "socketio::namespace", %error, "malformed credentials");
+    // What is wrong with them is not told: the text would hold a part of them.
+    arguments.deserialize().map_err(|_| {
+        tracing::debug!(target: "socketio::namespace", "malformed credentials");
         match arguments.deserialize::<parser::Any>() {
             Ok(parser::Any::Null) => missing(),
             _ => WireError::new("Malformed credentials"),

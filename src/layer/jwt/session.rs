@@ -123,7 +123,7 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Session<C> {
                     return pending().await;
                 }
                 sleep_until(end).await;
-                tracing::debug!(target: "socketio::jwt", socket = socket.id(), "the token has expired");
+                tracing::debug!(target: "socketio::jwt", socket = socket.tag(), "the token has expired");
                 socket.disconnect();
             };
             tokio::select! {
@@ -148,13 +148,13 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Session<C> {
                     _ if self.term.borrow().number != number => continue,
                     Ok(false) => {}
                     Ok(true) => {
-                        tracing::debug!(target: "socketio::jwt", socket = socket.id(), "the token was revoked");
+                        tracing::debug!(target: "socketio::jwt", socket = socket.tag(), "the token was revoked");
                         socket.disconnect();
                         return;
                     }
                     Err(error) => tracing::warn!(
                         target: "socketio::jwt",
-                        socket = socket.id(),
+                        socket = socket.tag(),
                         %error,
                         "whether a token is revoked could not be asked: its socket stays",
                     ),

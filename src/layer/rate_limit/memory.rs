@@ -101,8 +101,9 @@ impl Memory {
             self.counters.shrink_to_fit();
         }
         *self.purged() = Instant::now();
-        self.left.store(after.max(FEW), Ordering::Relaxed);
+        // In this order: with the number back, the next purge must be possible.
         self.purging.store(false, Ordering::Release);
+        self.left.store(after.max(FEW), Ordering::Relaxed);
     }
 
     fn purged(&self) -> MutexGuard<'_, Instant> {
