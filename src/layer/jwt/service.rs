@@ -12,7 +12,7 @@ use super::renewal::Renewable;
 use super::session::Session;
 use super::source::{find, is_gone};
 use super::verify::Verified;
-use crate::hub::{Accepted, BoxFuture, ConnectRequest, ConnectService, PublicError, Socket, Stale, Turns};
+use crate::hub::{Accepted, BoxFuture, ConnectRequest, ConnectService, PublicError, Socket, Turns};
 
 /// The service of a [`JwtLayer`].
 pub struct Jwt<C> {
@@ -40,7 +40,7 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Service<ConnectRequest
 
     /// Ready as long as what is below can still be used; its own readiness is waited for after the token's check.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(if self.inner.is_stale() { Err(Stale.into()) } else { Ok(()) })
+        self.inner.poll_usable()
     }
 
     fn call(&mut self, request: ConnectRequest) -> Self::Future {
