@@ -39,6 +39,7 @@ use crate::hub::{PacketRequest, PacketService, Reply, Replying, Turn, Turns, Wir
 ///     Namespace::new().packet_layer(DeduplicateLayer::new(Duration::from_secs(600))).on("message", async || {});
 /// ```
 #[derive(Clone)]
+#[must_use = "a layer does nothing before a server or a namespace has it"]
 pub struct DeduplicateLayer {
     kept: Arc<Mutex<Kept>>,
     window: Duration,

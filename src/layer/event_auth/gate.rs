@@ -29,6 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// let gate = EventAuth::new(async |_: Socket, name: String| Ok::<_, WireError>(Some(name)));
 /// let namespace: Namespace = Namespace::new().event_auth(gate);
 /// ```
+#[must_use = "a gate does nothing before a server or a namespace has it"]
 pub struct EventAuth<U>(pub(super) Arc<Gate<U>>);
 
 /// What one authentication opens.

@@ -17,6 +17,7 @@ use crate::hub::{FOR_EVER, next_number};
 /// Lets clients in by a JSON Web Token, and gives handlers its [`Claims`](crate::Claims).
 ///
 /// See the [module's documentation](super) for an example, and for what is checked.
+#[must_use = "a layer does nothing before a server or a namespace has it"]
 pub struct JwtLayer<C>(pub(super) Arc<Setup<C>>);
 
 /// Everything that is set.

@@ -22,6 +22,7 @@ const GRACE: Duration = Duration::from_millis(20);
 ///
 /// A client whose ticket is missing, ambiguous, unknown, used, expired or longer than 1024 bytes reads `INVALID_TOKEN`,
 /// and its connection is closed. If the store fails it reads `unavailable`, and may try again with the same ticket.
+#[must_use = "a layer does nothing before a server or a namespace has it"]
 pub struct TicketLayer<P, S> {
     inner: Arc<Inner<P, S>>,
 }
