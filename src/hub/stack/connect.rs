@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tower::{BoxError, Layer, Service};
 
-use super::hidden;
+use super::hidden::hidden;
 use crate::hub::{Accepted, BoxFuture, ConnectRequest, panicked};
 
 /// The services of the connect tier behind one type: what a layer around a namespace's CONNECTs wraps.

@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 
 use tower::{BoxError, Layer, Service};
 
-use super::{EmitRequest, hidden};
+use super::EmitRequest;
+use super::hidden::hidden;
 use crate::hub::{EmitError, Sent, panicked};
 
 /// The services of the emit tier behind one type: what a layer around a namespace's emits wraps.

@@ -3,6 +3,7 @@
 mod connect;
 mod deliver;
 mod emit;
+mod hidden;
 mod making;
 mod packet;
 mod turns;
@@ -17,15 +18,3 @@ pub(crate) use making::Making;
 pub use packet::{PacketLayer, PacketService, Replying};
 pub(crate) use packet::{PacketStack, WrapPacket, reply_of};
 pub(crate) use turns::{Stale, Turn, Turns};
-
-use std::any::Any;
-
-/// The service as one whose type is hidden already, if it is that: it need not be boxed again.
-fn hidden<N: 'static, H: 'static>(service: N) -> Result<H, N> {
-    let mut service = Some(service);
-    let any: &mut dyn Any = &mut service;
-    match any.downcast_mut::<Option<H>>().and_then(Option::take) {
-        Some(hidden) => Ok(hidden),
-        None => Err(service.expect("it is of another type")),
-    }
-}

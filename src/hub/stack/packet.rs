@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use tower::{BoxError, Layer, Service};
 
-use super::hidden;
+use super::hidden::hidden;
 use crate::hub::{BoxFuture, PacketRequest, Reply, ReplyKind, WireError, panicked};
 
 /// The services of the packet tier behind one type: what a layer around a socket's events wraps.
