@@ -27,13 +27,14 @@ pub use layer::connect::{self, Next as ConnectNext};
 pub use layer::emit::{self, Next as EmitNext};
 pub use layer::event_auth::{self, EventAuth, GateScope, HookId};
 #[cfg(feature = "jwt")]
-pub use layer::jwt::{self, JwtError, JwtLayer, Renewal, TokenSource};
+pub use layer::jwt::{self, JwtError, JwtLayer, Renewal};
 pub use layer::packet::{self, Next};
 #[cfg(feature = "rate-limit")]
 pub use layer::rate_limit::{self, Beyond, Rate, RateLimitLayer, RateStore, Taken};
 pub use layer::tickets::{self, MemoryTickets, Ticket, TicketError, TicketLayer, TicketStore};
 pub use layer::{
-    Deduplicate, DeduplicateLayer, SizeLimit, SizeLimitLayer, SocketIoLayer, Trace, TraceLayer, Traced,
+    Deduplicate, DeduplicateLayer, SizeLimit, SizeLimitLayer, SocketIoLayer, TokenSource, Trace, TraceLayer,
+    Traced,
 };
 pub use namespace::{HandlerId, Namespace, Pattern};
 pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};

@@ -7,18 +7,20 @@
 //! | [`Socket`](crate::Socket), [`SocketIo`](crate::SocketIo) | the client, the server | every handler |
 //! | [`Data<T>`](Data) | the event's arguments: one is `T`, a tuple is the list | event handlers |
 //! | [`Args<T>`](Args) | all arguments as one sequence | event handlers |
-//! | [`Event`] | the event's name | event handlers |
+//! | [`Event`] | the event's name | event handlers, `on_error` |
 //! | [`AckSender`](crate::AckSender) | the acknowledgement, to be sent by hand | event handlers |
 //! | [`Auth<T>`](Auth) | the `auth` the client gave | `on_connect` |
 //! | [`Http<T>`](Http) | anything axum extracts from a request's head | `on_connect` |
 //! | [`State<T>`](State) | the namespace's state, or a part of it | every handler |
-//! | [`Extension<T>`](Extension) | data of the socket | every handler |
+//! | [`Extension<T>`](Extension) | data of the event, the socket, the connection or the request | every handler |
 //! | [`Claims<T>`](Claims) | what a layer has verified of the client | every handler |
 //! | [`Query<T>`](Query) | the query of the request that opened the connection | every handler |
 //! | [`Headers`] | the headers of that request; later those that are kept | every handler |
 //! | [`ClientIp`] | the client's address | every handler |
+//! | `Renewal<T>`, with the feature `jwt` | a way to replace the client's token | every handler |
 //! | [`Path<T>`](Path) | the parameters of the namespace's name | every handler |
 //! | [`DisconnectReason`](crate::DisconnectReason) | why the client left | disconnect handlers |
+//! | [`WireError`](crate::WireError) | the error | `on_error` |
 //! | [`Reconnected`] | how long its user was away | every handler |
 //! | `Option<T>` | `None` if it is not there; what is there and wrong is refused | as `T` |
 //! | `Result<T, T::Rejection>` | the rejection instead of a refusal | as `T` |
@@ -54,7 +56,8 @@ use std::future::Future;
 use crate::hub::{Context, PublicError};
 
 /// Reads a value from a moment: `C` is [`ConnectRequest`](crate::ConnectRequest), [`Connected`](crate::Connected),
-/// [`PacketRequest`](crate::PacketRequest) or [`Disconnect`](crate::Disconnect), and `S` the namespace's state.
+/// [`PacketRequest`](crate::PacketRequest), [`Disconnect`](crate::Disconnect) or [`Failure`](crate::Failure), and `S` the
+/// namespace's state.
 ///
 /// # Example
 ///

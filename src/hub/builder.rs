@@ -210,7 +210,7 @@ impl Builder {
     /// first that is one of them.
     ///
     /// A browser that offers some gives up if none is chosen. Socket.IO needs none; with one, a token can be
-    /// another (`TokenSource::subprotocol`, with the feature `jwt`).
+    /// another ([`TokenSource::subprotocol`](crate::TokenSource::subprotocol)).
     pub fn subprotocols(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.config.subprotocols = names.into_iter().map(Into::into).collect();
         self

@@ -185,7 +185,7 @@ pub(crate) struct Config {
 }
 
 /// Longer durations mean the same, and would overflow the clock.
-pub(super) const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
 impl Default for Config {
     fn default() -> Self {

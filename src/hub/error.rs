@@ -92,14 +92,8 @@ impl WireError {
             Ok(boxed) => return boxed.0,
             Err(error) => error,
         };
-        if error.is::<tower::timeout::error::Elapsed>() {
-            return Self::new("timeout").code("timeout");
-        }
-        if error.is::<tower::load_shed::error::Overloaded>() {
-            return Self::new("overloaded").code("overloaded");
-        }
-        if error.is::<super::Stale>() {
-            return Self::new("try again").code("unavailable");
+        if let Some((message, code)) = known(&error) {
+            return Self::new(message).code(code);
         }
         let mut wire = Self::internal();
         wire.0.source = Some(Arc::from(error));
@@ -108,16 +102,9 @@ impl WireError {
 
     /// A short name of a layer's error, as [`from_boxed`](Self::from_boxed) would give it.
     pub(crate) fn code_of_boxed(error: &BoxError) -> &str {
-        if let Some(Boxed(error)) = error.downcast_ref::<Boxed>() {
-            error.short_name()
-        } else if error.is::<tower::timeout::error::Elapsed>() {
-            "timeout"
-        } else if error.is::<tower::load_shed::error::Overloaded>() {
-            "overloaded"
-        } else if error.is::<super::Stale>() {
-            "unavailable"
-        } else {
-            "internal"
+        match error.downcast_ref::<Boxed>() {
+            Some(Boxed(error)) => error.short_name(),
+            None => known(error).map_or("internal", |(_, code)| code),
         }
     }
 
@@ -269,6 +256,19 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for WireError {
         let mut wire = Self::internal();
         wire.0.source = Some(Arc::new(error));
         wire
+    }
+}
+
+/// The message and the code of a layer's error that clients may know.
+fn known(error: &BoxError) -> Option<(&'static str, &'static str)> {
+    if error.is::<tower::timeout::error::Elapsed>() {
+        Some(("timeout", "timeout"))
+    } else if error.is::<tower::load_shed::error::Overloaded>() {
+        Some(("overloaded", "overloaded"))
+    } else if error.is::<super::Stale>() {
+        Some(("try again", "unavailable"))
+    } else {
+        None
     }
 }
 

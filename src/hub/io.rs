@@ -13,10 +13,11 @@ use tokio::sync::Notify;
 use tower_socketio_adapter::{IntoRooms, Room};
 use tower_socketio_proto::engineio::Reason;
 
-use super::config::FOR_EVER;
 use super::member::from_member;
 use super::registry::Registry;
-use super::{AckStream, Broadcast, Builder, Config, ConfigError, Link, Mount, Places, Sent, Socket};
+use super::{
+    AckStream, Broadcast, Builder, Config, ConfigError, FOR_EVER, Link, Mount, Places, Sent, Socket,
+};
 
 /// A Socket.IO server: the handle by which the rest of a program emits, and the way to its layer.
 ///

@@ -38,7 +38,7 @@ pub use address::ProxyHeader;
 pub(crate) use address::network;
 pub use broadcast::Broadcast;
 pub use builder::Builder;
-pub(crate) use config::Config;
+pub(crate) use config::{Config, FOR_EVER};
 pub use config::{Cookie, Overflow, SameSite, Transport};
 pub use connection::Conn;
 pub(crate) use doors::{Doors, Endpoint, Matched, Mount, NamePattern};

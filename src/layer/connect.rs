@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tower::{BoxError, Layer, Service};
 
-use crate::hub::{Accepted, ConnectRequest, ConnectService, Stale, Turn, Turns, WireError};
+use crate::hub::{Accepted, ConnectRequest, ConnectService, Turn, Turns, WireError};
 
 /// A layer from an async function of the CONNECT and of what comes after; an error is the client's `connect_error`.
 ///
@@ -99,7 +99,7 @@ where
 
     /// Ready as long as what is below can still be used; its own readiness is waited for by [`Next::run`].
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(if self.inner.is_stale() { Err(Stale.into()) } else { Ok(()) })
+        self.inner.poll_usable()
     }
 
     fn call(&mut self, request: ConnectRequest) -> ResponseFuture<R> {

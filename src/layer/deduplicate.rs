@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tower::{BoxError, Layer, Service};
 use tower_socketio_proto::socketio::Any;
 
-use crate::hub::{PacketRequest, PacketService, Reply, Replying, Stale, Turn, Turns, WireError};
+use crate::hub::{PacketRequest, PacketService, Reply, Replying, Turn, Turns, WireError};
 
 /// Answers events that a client sends again, because it heard no acknowledgement, without handling them again.
 ///
@@ -39,6 +39,7 @@ use crate::hub::{PacketRequest, PacketService, Reply, Replying, Stale, Turn, Tur
 ///     Namespace::new().packet_layer(DeduplicateLayer::new(Duration::from_secs(600))).on("message", async || {});
 /// ```
 #[derive(Clone)]
+#[must_use = "a layer does nothing before a server or a namespace has it"]
 pub struct DeduplicateLayer {
     kept: Arc<Mutex<Kept>>,
     window: Duration,
@@ -218,7 +219,7 @@ impl Service<PacketRequest> for Deduplicate {
 
     /// Ready as long as what is below can still be used; a repeat needs none of it.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(if self.inner.is_stale() { Err(Stale.into()) } else { Ok(()) })
+        self.inner.poll_usable()
     }
 
     fn call(&mut self, request: PacketRequest) -> Replying {

@@ -12,9 +12,11 @@ pub mod rate_limit;
 mod size_limit;
 mod socketio;
 pub mod tickets;
+mod token;
 mod trace;
 
 pub use deduplicate::{Deduplicate, DeduplicateLayer};
 pub use size_limit::{SizeLimit, SizeLimitLayer};
 pub use socketio::SocketIoLayer;
+pub use token::TokenSource;
 pub use trace::{Trace, TraceLayer, Traced};

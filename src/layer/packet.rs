@@ -21,7 +21,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tower::{BoxError, Layer, Service};
 
-use crate::hub::{PacketRequest, PacketService, Reply, Stale, Turn, Turns, reply_of};
+use crate::hub::{PacketRequest, PacketService, Reply, Turn, Turns, reply_of};
 
 /// A layer from an async function of the event and of what comes after.
 ///
@@ -104,7 +104,7 @@ where
 
     /// Ready as long as what is below can still be used; its own readiness is waited for by [`Next::run`].
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(if self.inner.is_stale() { Err(Stale.into()) } else { Ok(()) })
+        self.inner.poll_usable()
     }
 
     fn call(&mut self, request: PacketRequest) -> ResponseFuture<R> {

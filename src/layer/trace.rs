@@ -7,7 +7,7 @@ use tower::{BoxError, Layer, Service};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-use crate::hub::{Accepted, Conn, ConnectRequest, PacketRequest, Reply, Transport, WireError};
+use crate::hub::{Accepted, ConnectRequest, PacketRequest, Reply, Socket, Transport, WireError};
 
 /// A span for each event, and for each attempt to enter a namespace: a layer for the packet tier, the connect tier or
 /// both.
@@ -59,8 +59,9 @@ fn shortened(name: &str) -> &str {
 }
 
 macro_rules! span {
-    ($target:literal, $kind:literal, $namespace:expr, $operation:expr, $conn:expr, $($field:tt)*) => {{
-        let (namespace, operation, conn): (&str, &str, Conn<'_>) = ($namespace, $operation, $conn);
+    ($target:literal, $kind:literal, $socket:expr, $operation:expr, $($field:tt)*) => {{
+        let (socket, operation): (&Socket, &str) = ($socket, $operation);
+        let (namespace, conn) = (socket.space().name(), socket.conn());
         info_span!(
             target: $target,
             "socket.io",
@@ -71,7 +72,7 @@ macro_rules! span {
             "messaging.system" = "socket.io",
             "messaging.destination.name" = namespace,
             "messaging.operation.name" = operation,
-            "messaging.client.id" = Empty,
+            "messaging.client.id" = (conn.protocol() == 5).then(|| socket.id()),
             "network.protocol.name" = if conn.transport() == Transport::WebSocket { "websocket" } else { "http" },
             "network.peer.address" = conn.address().map(|address| display(address.ip())),
             $($field)*
@@ -92,19 +93,14 @@ where
     }
 
     fn call(&mut self, request: PacketRequest) -> Traced<N::Future> {
-        let (socket, event) = (request.socket(), request.event());
         let span = span!(
             "socketio::event",
             "consumer",
-            socket.space().name(),
-            shortened(event),
-            socket.conn(),
+            request.socket(),
+            shortened(request.event()),
             "messaging.operation.type" = "process",
             "messaging.message.body.size" = request.size()
         );
-        if socket.conn().protocol() == 5 {
-            span.record("messaging.client.id", socket.id());
-        }
         Traced::new(span, || self.inner.call(request))
     }
 }
@@ -122,11 +118,7 @@ where
     }
 
     fn call(&mut self, request: ConnectRequest) -> Traced<N::Future> {
-        let socket = request.socket();
-        let span = span!("socketio::connect", "server", request.namespace(), "connect", socket.conn(),);
-        if socket.conn().protocol() == 5 {
-            span.record("messaging.client.id", socket.id());
-        }
+        let span = span!("socketio::connect", "server", request.socket(), "connect",);
         Traced::new(span, || self.inner.call(request))
     }
 }

@@ -148,7 +148,8 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self
     }
 
-    /// Runs when an accepted client has left, once; [`Socket::rooms`](crate::Socket::rooms) still says which rooms it was in.
+    /// Runs when an accepted client has left, once; [`Socket::rooms`](crate::Socket::rooms) still says which rooms it was
+    /// in.
     pub fn on_disconnecting<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
     where
         T: Arguments<Disconnect, S> + Send + 'static,

@@ -166,7 +166,7 @@ async fn run<C: Clone + 'static>(hooks: Vec<Arc<dyn Endpoint<C>>>, moment: C) ->
 }
 
 /// Runs every hook, whatever became of those before it: cleaning up is nobody else's affair.
-async fn each<C: Context + Clone>(
+pub(crate) async fn each<C: Context + Clone>(
     hooks: Vec<Arc<dyn Endpoint<C>>>,
     moment: &C,
     report: impl Fn(&Socket, WireError) + Copy,

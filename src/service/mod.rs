@@ -10,4 +10,5 @@ mod packet;
 mod returns;
 
 pub use body::ResponseBody;
+pub(crate) use doors::each;
 pub use http::{NotFound, ResponseFuture, SocketIoService};

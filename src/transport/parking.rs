@@ -7,6 +7,7 @@ use super::dispatch::{Dispatch, State};
 
 /// What an event costs while it waits, beyond its bytes.
 const OVERHEAD: usize = 128;
+
 /// What waits for its turn in a namespace.
 pub(super) enum Parked {
     Event(Arguments, Option<u64>),

@@ -11,7 +11,7 @@ use tower_socketio::tickets::{
 };
 use tower_socketio::{
     Ack, Claims, ConnectRequest, DisconnectReason, Namespace, Socket, SocketIo, SocketIoService, TestClient,
-    TestError, connect,
+    TestError, TokenSource, connect,
 };
 
 use crate::support::{Gate, Log, Raw, Test, code, dial, refusal};
@@ -178,8 +178,8 @@ async fn a_ticket_in_auth_or_in_the_query_opens_a_connection_once() -> Test {
 #[tokio::test]
 async fn only_named_places_count() -> Test {
     let store = Store::default();
-    let auth = TicketLayer::new(store.clone()).from_auth("ticket");
-    let query = TicketLayer::new(store.clone()).from_query("t");
+    let auth = TicketLayer::new(store.clone()).sources([TokenSource::auth("ticket")]);
+    let query = TicketLayer::new(store.clone()).sources([TokenSource::query("t")]);
     let io = SocketIo::builder()
         .namespace("/auth", Namespace::new().connect_layer(auth))
         .namespace("/query", Namespace::new().connect_layer(query))

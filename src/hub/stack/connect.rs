@@ -1,4 +1,3 @@
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,6 +7,7 @@ use std::task::{Context, Poll};
 
 use tower::{BoxError, Layer, Service};
 
+use super::hidden::hidden;
 use crate::hub::{Accepted, BoxFuture, ConnectRequest, panicked};
 
 /// The services of the connect tier behind one type: what a layer around a namespace's CONNECTs wraps.
@@ -31,12 +31,7 @@ impl ConnectService {
             + Send
             + 'static,
     {
-        let mut service = Some(service);
-        let any: &mut dyn Any = &mut service;
-        if let Some(hidden) = any.downcast_mut::<Option<Self>>().and_then(Option::take) {
-            return hidden;
-        }
-        Self(Box::new(Hidden(service.expect("it is of another type"))))
+        hidden(service).unwrap_or_else(|service| Self(Box::new(Hidden(service))))
     }
 }
 

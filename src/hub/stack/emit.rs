@@ -1,4 +1,3 @@
-use std::any::Any;
 use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use tower::{BoxError, Layer, Service};
 
 use super::EmitRequest;
+use super::hidden::hidden;
 use crate::hub::{EmitError, Sent, panicked};
 
 /// The services of the emit tier behind one type: what a layer around a namespace's emits wraps.
@@ -33,10 +33,7 @@ impl EmitService {
     where
         N: Service<EmitRequest, Response = Sent, Error: Into<BoxError>> + Clone + Send + Sync + 'static,
     {
-        match (&service as &dyn Any).downcast_ref::<Self>() {
-            Some(hidden) => hidden.clone(),
-            None => Self(Arc::new(Hidden(service))),
-        }
+        hidden(service).unwrap_or_else(|service| Self(Arc::new(Hidden(service))))
     }
 
     /// Sends, or says why not.

@@ -3,6 +3,7 @@
 mod connect;
 mod deliver;
 mod emit;
+mod hidden;
 mod making;
 mod packet;
 mod turns;

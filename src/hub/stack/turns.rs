@@ -60,9 +60,9 @@ impl<N: Send + 'static> Turns<N> {
         }))
     }
 
-    /// Whether the service is gone for good.
-    pub(crate) fn is_stale(&self) -> bool {
-        self.0.gone.load(Ordering::Acquire)
+    /// Ready, unless the service is gone for good; its own readiness is waited for by [`Turn::run`].
+    pub(crate) fn poll_usable(&self) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(if self.0.gone.load(Ordering::Acquire) { Err(Stale.into()) } else { Ok(()) })
     }
 
     pub(crate) fn turn(&self) -> Turn<N> {

@@ -14,6 +14,7 @@ use crate::hub::{
     Accepted, AckSender, ConnectRequest, Disconnect, Reply, ReplyKind, Socket, WireError, panicked,
 };
 use crate::layer::connect::Next;
+use crate::service::each;
 
 /// The user of a connection, as soon as there is one.
 type Pass<U> = Arc<watch::Sender<Option<U>>>;
@@ -184,21 +185,7 @@ impl<U: Clone + Send + Sync + 'static> Gate<U> {
         }
         let hooks = self.closed.clone();
         socket.at_end(move |moment: Disconnect| {
-            Box::pin(async move {
-                for hook in hooks {
-                    let moment = moment.clone();
-                    let socket = moment.socket.clone();
-                    let hook = async move {
-                        match hook.call(moment).await {
-                            Reply(ReplyKind::Error(error)) => Err(error),
-                            _ => Ok(()),
-                        }
-                    };
-                    if let Err(error) = caught(hook).await {
-                        socket.report(None, error);
-                    }
-                }
-            })
+            Box::pin(async move { each(hooks, &moment, |socket, error| socket.report(None, error)).await })
         });
     }
 }

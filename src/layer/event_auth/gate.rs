@@ -29,6 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// let gate = EventAuth::new(async |_: Socket, name: String| Ok::<_, WireError>(Some(name)));
 /// let namespace: Namespace = Namespace::new().event_auth(gate);
 /// ```
+#[must_use = "a gate does nothing before a server or a namespace has it"]
 pub struct EventAuth<U>(pub(super) Arc<Gate<U>>);
 
 /// What one authentication opens.
@@ -109,12 +110,12 @@ impl<U: Clone + Send + Sync + 'static> EventAuth<U> {
 
     /// How long a client may take to be authenticated (default: 3 s); `None` is for ever.
     pub fn timeout(self, timeout: Option<Duration>) -> Self {
-        self.set(|gate| gate.timeout = timeout)
+        self.with(|gate| gate.timeout = timeout)
     }
 
     /// How many attempts a client has before it is disconnected (default: 1). Zero counts as one.
     pub fn max_attempts(self, attempts: usize) -> Self {
-        self.set(|gate| gate.max_attempts = attempts.max(1))
+        self.with(|gate| gate.max_attempts = attempts.max(1))
     }
 
     /// The names of the events, by default `authentication`, `authenticated` and `unauthorized`.
@@ -122,7 +123,7 @@ impl<U: Clone + Send + Sync + 'static> EventAuth<U> {
     /// One that Socket.IO reserves is a [`ConfigError::ReservedEvent`](crate::ConfigError::ReservedEvent) when the
     /// namespace is declared.
     pub fn events(self, authentication: &str, authenticated: &str, unauthorized: &str) -> Self {
-        self.set(|gate| {
+        self.with(|gate| {
             gate.authentication = authentication.into();
             gate.authenticated = authenticated.into();
             gate.unauthorized = unauthorized.into();
@@ -131,12 +132,12 @@ impl<U: Clone + Send + Sync + 'static> EventAuth<U> {
 
     /// What one authentication opens (default: its namespace).
     pub fn scope(self, scope: GateScope) -> Self {
-        self.set(|gate| gate.scope = scope)
+        self.with(|gate| gate.scope = scope)
     }
 
     /// Says whom `io.to_user(..)` reaches: a `String`, or an `Option` of one for users who shall not be reached.
     pub fn user<K: Into<Option<String>>>(self, key: impl Fn(&U) -> K + Send + Sync + 'static) -> Self {
-        self.set(|gate| gate.user = Some(Arc::new(move |user| key(user).into())))
+        self.with(|gate| gate.user = Some(Arc::new(move |user| key(user).into())))
     }
 
     /// Runs when a client leaves that the gate has let in or has not yet decided about, once.
@@ -145,7 +146,7 @@ impl<U: Clone + Send + Sync + 'static> EventAuth<U> {
         T: Arguments<Disconnect, ()> + Send + 'static,
     {
         let hook = bind(handler)(&());
-        self.set(|gate| gate.closed.push(hook))
+        self.with(|gate| gate.closed.push(hook))
     }
 
     /// Runs when a client was authenticated, before it hears so; also for clones, and while serving.
@@ -171,8 +172,8 @@ impl<U: Clone + Send + Sync + 'static> EventAuth<U> {
     }
 
     /// Sets something on this handle alone.
-    fn set(mut self, set: impl FnOnce(&mut Gate<U>)) -> Self {
-        set(Arc::make_mut(&mut self.0));
+    fn with(mut self, change: impl FnOnce(&mut Gate<U>)) -> Self {
+        change(Arc::make_mut(&mut self.0));
         self
     }
 }

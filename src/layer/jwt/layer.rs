@@ -12,11 +12,12 @@ use super::key_set::{KeySet, KeySource};
 use super::keys::Key;
 use super::verify::{Rules, Verified};
 use super::{JwtError, JwtKeyError, TokenSource};
-use crate::hub::next_number;
+use crate::hub::{FOR_EVER, next_number};
 
 /// Lets clients in by a JSON Web Token, and gives handlers its [`Claims`](crate::Claims).
 ///
 /// See the [module's documentation](super) for an example, and for what is checked.
+#[must_use = "a layer does nothing before a server or a namespace has it"]
 pub struct JwtLayer<C>(pub(super) Arc<Setup<C>>);
 
 /// Everything that is set.
@@ -40,9 +41,6 @@ pub(super) struct Course {
     pub(super) warning: Option<(Duration, Box<str>)>,
     pub(super) recheck: Option<Duration>,
 }
-
-/// Longer durations mean the same, and would overflow the clock.
-const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
 impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Setup<C> {
     pub(super) async fn verify(&self, token: &str) -> Result<Verified<C>, JwtError> {

@@ -55,7 +55,6 @@ mod layer;
 mod renewal;
 mod service;
 mod session;
-mod source;
 mod verify;
 
 pub use error::{JwtError, JwtKeyError};
@@ -66,4 +65,6 @@ pub use jsonwebtoken::{Algorithm, DecodingKey, jwk::JwkSet};
 pub use layer::JwtLayer;
 pub use renewal::Renewal;
 pub use service::Jwt;
-pub use source::TokenSource;
+
+pub use super::token::TokenSource;
+use super::token::{Unfound, find};

@@ -10,9 +10,9 @@ use super::JwtError;
 use super::layer::{JwtLayer, Setup};
 use super::renewal::Renewable;
 use super::session::Session;
-use super::source::{find, is_gone};
 use super::verify::Verified;
-use crate::hub::{Accepted, BoxFuture, ConnectRequest, ConnectService, PublicError, Socket, Stale, Turns};
+use super::{TokenSource, Unfound, find};
+use crate::hub::{Accepted, BoxFuture, ConnectRequest, ConnectService, PublicError, Socket, Turns};
 
 /// The service of a [`JwtLayer`].
 pub struct Jwt<C> {
@@ -40,7 +40,7 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Service<ConnectRequest
 
     /// Ready as long as what is below can still be used; its own readiness is waited for after the token's check.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(if self.inner.is_stale() { Err(Stale.into()) } else { Ok(()) })
+        self.inner.poll_usable()
     }
 
     fn call(&mut self, request: ConnectRequest) -> Self::Future {
@@ -62,6 +62,22 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Service<ConnectRequest
     }
 }
 
+/// Whether a header that may hold a token is there no more, though nobody knows whether it had one.
+fn is_gone(sources: &[TokenSource], request: &ConnectRequest) -> bool {
+    let kept = &request.socket().io().hub().config.keep_headers;
+    request.parts().is_none()
+        && sources.iter().filter_map(TokenSource::header).any(|header| !kept.contains(&header))
+}
+
+impl From<Unfound> for JwtError {
+    fn from(error: Unfound) -> Self {
+        match error {
+            Unfound::Ambiguous => Self::Ambiguous,
+            Unfound::Malformed => Self::Invalid,
+        }
+    }
+}
+
 /// What layers have verified from headers of the connection, by the number of the layer.
 struct Remembered<C>(Arc<Mutex<HashMap<u64, Verified<C>>>>);
 
@@ -69,11 +85,13 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Setup<C> {
     /// The client's token if it is good, or nothing for a guest.
     async fn admit(&self, request: &ConnectRequest) -> Result<Option<Verified<C>>, JwtError> {
         let socket = request.socket();
-        let verified = match find(&self.sources, request)? {
-            Some(found) => {
-                let verified = self.verify(&found.token).await?;
+        // Clients of Socket.IO 2 repeat the query of the connection as that of a namespace.
+        let repeats = socket.conn().protocol() == 4;
+        let verified = match find(&self.sources, request, repeats)? {
+            Some((token, source)) => {
+                let verified = self.verify(&token).await?;
                 self.rules.check_revocation(&verified.claims).await?;
-                if found.in_header {
+                if source.header().is_some() {
                     remember(socket, self.number, verified.clone());
                 }
                 return Ok(Some(verified));

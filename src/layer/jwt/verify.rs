@@ -14,7 +14,7 @@ use tower::BoxError;
 use super::JwtError;
 use super::key_set::KeySet;
 use super::keys::Key;
-use crate::hub::BoxFuture;
+use crate::hub::{BoxFuture, FOR_EVER};
 
 pub(super) type UserOf<C> = dyn Fn(&C) -> String + Send + Sync;
 pub(super) type IsRevoked<C> = dyn Fn(C) -> BoxFuture<Result<bool, BoxError>> + Send + Sync;
@@ -154,12 +154,9 @@ impl<C: DeserializeOwned + Clone> Rules<C> {
     pub(super) fn end(&self, verified: &Verified<C>) -> Option<Instant> {
         let left = verified.expires? - now();
         let left = if left > 0.0 { left } else { left + self.leeway.as_secs_f64() };
-        Some(Instant::now() + Duration::from_secs_f64(left.clamp(0.0, FOR_EVER)))
+        Some(Instant::now() + Duration::from_secs_f64(left.clamp(0.0, FOR_EVER.as_secs_f64())))
     }
 }
-
-/// Thirty years: more would overflow the clock.
-const FOR_EVER: f64 = 30.0 * 365.0 * 24.0 * 3600.0;
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()

@@ -27,10 +27,11 @@ pub enum Beyond {
 
 /// Limits how often something is done, around events or around CONNECTs.
 ///
-/// Settings come before clones: a setter starts counters of its own. A limit of nothing lets nothing through, and what
-/// costs more than the burst never passes, so it is refused without `retry_after`, whatever is said of what is beyond.
+/// Settings come before clones: a setter starts counters of its own. A limit of nothing lets nothing through. What costs
+/// more than the burst never passes: it has no `retry_after`, and [`Beyond::Wait`] refuses it, as waiting would not help.
 ///
 /// See [`rate_limit`](crate::rate_limit) for an example and for whose limit it is.
+#[must_use = "a layer does nothing before a server or a namespace has it"]
 pub struct RateLimitLayer<K = Whose> {
     key: Arc<K>,
     limit: Arc<Limit>,

@@ -12,7 +12,7 @@ use super::key::{FindKey, Found, Limited};
 use super::layer::Beyond;
 use super::limit::{Counter, Limit};
 use super::memory::Own;
-use crate::hub::{Socket, Stale, Turns, WireError};
+use crate::hub::{Socket, Turns, WireError};
 
 /// The service of a [`RateLimitLayer`](super::RateLimitLayer).
 pub struct RateLimit<K, N> {
@@ -48,8 +48,7 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match &mut self.inner {
             Inner::Own(inner) => inner.poll_ready(cx).map_err(Into::into),
-            Inner::Shared(inner) if inner.is_stale() => Poll::Ready(Err(Stale.into())),
-            Inner::Shared(_) => Poll::Ready(Ok(())),
+            Inner::Shared(inner) => inner.poll_usable(),
         }
     }
 

@@ -3,13 +3,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tower::{BoxError, Layer, Service};
 
 use super::{TicketError, TicketStore, loggable};
 use crate::extract::Claims;
 use crate::hub::{Accepted, ConnectRequest, ConnectService, WireError, next_number};
 use crate::layer::connect;
+use crate::layer::token::{TokenSource, find};
 
 /// The longest token that is looked up, in bytes.
 const LONGEST: usize = 1024;
@@ -20,8 +20,9 @@ const GRACE: Duration = Duration::from_millis(20);
 ///
 /// See the [module](super) for an example.
 ///
-/// A client whose ticket is missing, given twice, unknown, used, expired or too long reads `INVALID_TOKEN`, and its
-/// connection is closed. If the store fails it reads `unavailable`, and may try again with the same ticket.
+/// A client whose ticket is missing, ambiguous, unknown, used, expired or longer than 1024 bytes reads `INVALID_TOKEN`,
+/// and its connection is closed. If the store fails it reads `unavailable`, and may try again with the same ticket.
+#[must_use = "a layer does nothing before a server or a namespace has it"]
 pub struct TicketLayer<P, S> {
     inner: Arc<Inner<P, S>>,
 }
@@ -29,16 +30,9 @@ pub struct TicketLayer<P, S> {
 struct Inner<P, S> {
     number: u64,
     store: Arc<S>,
-    /// Both, by the name `token`, if none is named.
-    sources: Vec<Source>,
+    sources: Vec<TokenSource>,
     user: Option<Arc<UserKey<P>>>,
     payload: PhantomData<fn() -> P>,
-}
-
-#[derive(Clone)]
-enum Source {
-    Query(Arc<str>),
-    Auth(Arc<str>),
 }
 
 type UserKey<P> = dyn Fn(&P) -> Option<String> + Send + Sync;
@@ -53,36 +47,29 @@ where
         let inner = Inner {
             number: next_number(),
             store: Arc::new(store),
-            sources: Vec::new(),
+            sources: vec![TokenSource::auth("token"), TokenSource::query("token")],
             user: None,
             payload: PhantomData,
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Takes the ticket from this key of the query.
+    /// Where clients put their ticket, instead of `auth.token` or the query's `token`.
     ///
-    /// By default it is `token` of the query or of `auth`; as soon as one place is named, only named ones count.
-    pub fn from_query(self, key: &str) -> Self {
-        self.set(|inner| inner.sources.push(Source::Query(key.into())))
-    }
-
-    /// Takes the ticket from this member of the object that the client gives as `auth`.
-    ///
-    /// By default it is `token` of the query or of `auth`; as soon as one place is named, only named ones count.
-    pub fn from_auth(self, key: &str) -> Self {
-        self.set(|inner| inner.sources.push(Source::Auth(key.into())))
+    /// A client that gives more than one is refused, unless they are the same one in two places.
+    pub fn sources(self, sources: impl IntoIterator<Item = TokenSource>) -> Self {
+        self.with(|inner| inner.sources = sources.into_iter().collect())
     }
 
     /// Says whom `io.to_user(..)` reaches: a `String`, or an `Option` of one for users who shall not be reached.
     ///
     /// Without it tickets give no user, so that strangers never share one.
     pub fn user<K: Into<Option<String>>>(self, key: impl Fn(&P) -> K + Send + Sync + 'static) -> Self {
-        self.set(|inner| inner.user = Some(Arc::new(move |payload| key(payload).into())))
+        self.with(|inner| inner.user = Some(Arc::new(move |payload| key(payload).into())))
     }
 
-    fn set(mut self, set: impl FnOnce(&mut Inner<P, S>)) -> Self {
-        set(Arc::make_mut(&mut self.inner));
+    fn with(mut self, change: impl FnOnce(&mut Inner<P, S>)) -> Self {
+        change(Arc::make_mut(&mut self.inner));
         self
     }
 }
@@ -137,41 +124,8 @@ where
 
     /// The one token that the client gives. Old clients give what is in their query for each namespace again.
     fn token(&self, request: &ConnectRequest) -> Option<String> {
-        let mut given: Option<String> = None;
-        let mut give = |token: &str| match &given {
-            _ if token.is_empty() || token.len() > LONGEST => false,
-            Some(other) => other == token,
-            None => {
-                given = Some(token.to_owned());
-                true
-            }
-        };
-        let auth = || request.auth()?.deserialize::<Value>().ok();
-        let from_query = |key: &str, give: &mut dyn FnMut(&str) -> bool| {
-            let mut all = request.query_all(key);
-            match (all.next(), all.next()) {
-                (None, _) => true,
-                (Some(token), None) => give(token),
-                (Some(_), Some(_)) => false,
-            }
-        };
-        let from_auth = |key: &str, give: &mut dyn FnMut(&str) -> bool| {
-            let auth = auth();
-            match auth.as_ref().and_then(|auth| auth.get(key)) {
-                None => true,
-                Some(Value::String(token)) => give(token),
-                Some(_) => false,
-            }
-        };
-        let fine = if self.sources.is_empty() {
-            from_query("token", &mut give) && from_auth("token", &mut give)
-        } else {
-            self.sources.iter().all(|source| match source {
-                Source::Query(key) => from_query(key, &mut give),
-                Source::Auth(key) => from_auth(key, &mut give),
-            })
-        };
-        given.filter(|_| fine)
+        let (token, _) = find(&self.sources, request, true).ok().flatten()?;
+        (1..=LONGEST).contains(&token.len()).then_some(token)
     }
 }
 

@@ -7,9 +7,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::{Ticket, TicketError, TicketStore, digest};
+use crate::hub::FOR_EVER;
 
-/// Longer means the same, and would overflow the clock.
-const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 /// How many expired tickets one call throws away at most.
 const PURGED: usize = 256;
 /// How many records of consumed tickets are kept at most.

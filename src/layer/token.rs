@@ -1,16 +1,24 @@
 use std::borrow::Cow;
 
-use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 
-use super::JwtError;
 use crate::extract::Any;
 use crate::hub::ConnectRequest;
 
-/// A place where a client may put its token.
+/// A place where a client may put its token or its ticket.
 ///
-/// By default these are `auth.token`, the query's `token` and a Bearer header.
-/// [`JwtLayer::sources`](super::JwtLayer::sources) chooses others.
+/// `JwtLayer::sources` (with the feature `jwt`) and [`TicketLayer::sources`](crate::TicketLayer::sources) choose them.
+/// Headers are those of the request that opened the connection: when a client enters a further namespace later, only
+/// those that [`keep_headers`](crate::Builder::keep_headers) names are left.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use tower_socketio::{MemoryTickets, TicketLayer, TokenSource};
+///
+/// let store = Arc::new(MemoryTickets::<String>::new());
+/// let tickets = TicketLayer::new(store).sources([TokenSource::auth("ticket"), TokenSource::subprotocol()]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSource(Kind);
 
@@ -60,7 +68,8 @@ impl TokenSource {
     }
 
     /// The header it is in, if it is in one.
-    pub(super) fn header(&self) -> Option<HeaderName> {
+    #[cfg(feature = "jwt")]
+    pub(super) fn header(&self) -> Option<http::HeaderName> {
         match self.0 {
             Kind::Auth(_) | Kind::Query(_) => None,
             Kind::Bearer => Some(AUTHORIZATION),
@@ -69,19 +78,19 @@ impl TokenSource {
         }
     }
 
-    fn tokens(&self, request: &ConnectRequest, found: &mut Vec<String>) -> Result<(), JwtError> {
+    fn tokens(&self, request: &ConnectRequest, found: &mut Vec<String>) -> Result<(), Unfound> {
         match &self.0 {
             Kind::Auth(key) => {
                 let auth = request.auth().map(|auth| auth.deserialize::<Any>()).transpose();
                 // Nested deeper than anybody reads, which an honest client's is not.
-                let auth = auth.map_err(|_| JwtError::Invalid)?;
+                let auth = auth.map_err(|_| Unfound::Malformed)?;
                 let Some(Any::Object(entries)) = auth else { return Ok(()) };
                 for (_, value) in entries.into_iter().filter(|(name, _)| name == key) {
                     match value {
                         Any::String(token) => found.push(token),
                         // What a browser's storage answers when it is empty.
                         Any::Null => {}
-                        _ => return Err(JwtError::Invalid),
+                        _ => return Err(Unfound::Malformed),
                     }
                 }
             }
@@ -116,40 +125,36 @@ impl TokenSource {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, JwtError> {
-    std::str::from_utf8(bytes).map_err(|_| JwtError::Invalid)
+fn text(bytes: &[u8]) -> Result<&str, Unfound> {
+    std::str::from_utf8(bytes).map_err(|_| Unfound::Malformed)
 }
 
-/// A token, and whether it came in a header, which is gone later.
-pub(super) struct Found {
-    pub(super) token: String,
-    pub(super) in_header: bool,
+/// Why there is no one token, though there is something.
+#[derive(Debug)]
+pub(super) enum Unfound {
+    Ambiguous,
+    Malformed,
 }
 
-/// The client's only token.
-pub(super) fn find(sources: &[TokenSource], request: &ConnectRequest) -> Result<Option<Found>, JwtError> {
-    let mut only: Option<Found> = None;
-    // Clients of Socket.IO 2 repeat the query of the connection as that of a namespace.
-    let repeats = request.socket().conn().protocol() == 4;
+/// The client's only token, and where it is; `repeats` if the same one in several places is one.
+pub(super) fn find<'a>(
+    sources: &'a [TokenSource],
+    request: &ConnectRequest,
+    repeats: bool,
+) -> Result<Option<(String, &'a TokenSource)>, Unfound> {
+    let mut only: Option<(String, &TokenSource)> = None;
     for source in sources {
         let mut tokens = Vec::new();
         source.tokens(request, &mut tokens)?;
         if tokens.len() > 1 {
-            return Err(JwtError::Ambiguous);
+            return Err(Unfound::Ambiguous);
         }
         let Some(token) = tokens.pop() else { continue };
         match &only {
-            None => only = Some(Found { token, in_header: source.header().is_some() }),
-            Some(before) if repeats && before.token == token => {}
-            Some(_) => return Err(JwtError::Ambiguous),
+            None => only = Some((token, source)),
+            Some((before, _)) if repeats && *before == token => {}
+            Some(_) => return Err(Unfound::Ambiguous),
         }
     }
     Ok(only)
-}
-
-/// Whether a header that may hold a token is there no more, though nobody knows whether it had one.
-pub(super) fn is_gone(sources: &[TokenSource], request: &ConnectRequest) -> bool {
-    let kept = &request.socket().io().hub().config.keep_headers;
-    request.parts().is_none()
-        && sources.iter().filter_map(TokenSource::header).any(|header| !kept.contains(&header))
 }
