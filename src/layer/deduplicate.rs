@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tower::{BoxError, Layer, Service};
 use tower_socketio_proto::socketio::Any;
 
-use crate::hub::{PacketRequest, PacketService, Reply, Replying, Turn, Turns, WireError};
+use crate::hub::{PacketRequest, PacketService, Reply, Replying, Socket, Turn, Turns, WireError};
 
 /// Answers events that a client sends again, because it heard no acknowledgement, without handling them again.
 ///
@@ -57,9 +57,26 @@ type Id = [u8; 32];
 struct Kept {
     events: HashMap<Id, Event>,
     /// Those that are done, in order.
-    done: VecDeque<(Id, Instant, usize)>,
+    done: VecDeque<Finished>,
     bytes: usize,
+    /// What each owner has of that.
+    shares: HashMap<Owner, (usize, usize)>,
 }
+
+/// One event that is done.
+#[derive(Clone)]
+struct Finished {
+    id: Id,
+    at: Instant,
+    size: usize,
+    owner: Owner,
+}
+
+/// A user, or whoever has no user at one address.
+type Owner = Arc<str>;
+
+/// One owner may have such a part of what is kept, so that nobody drives out what others wait for.
+const SHARE: usize = 16;
 
 enum Event {
     /// It ends when the first event has its reply, or has gone.
@@ -86,13 +103,14 @@ impl DeduplicateLayer {
         self
     }
 
-    /// The most replies that are kept (default: 10 000); the oldest go first.
+    /// The most replies that are kept (default: 10 000), and a sixteenth of them for one user, or for all clients without
+    /// a user at one address; the oldest go first.
     pub fn max_replies(mut self, number: usize) -> Self {
         self.replies = number;
         self
     }
 
-    /// The most bytes of replies that are kept (default: 4 MiB); the oldest go first.
+    /// The most bytes of replies that are kept (default: 4 MiB), shared in the same way; the oldest go first.
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
         self
@@ -140,25 +158,55 @@ impl DeduplicateLayer {
     /// Forgets what is too old or too much.
     fn forget(&self, kept: &mut Kept) {
         let now = Instant::now();
-        while let Some((id, at, size)) = kept.done.front().copied()
-            && (now.duration_since(at) >= self.window
+        while let Some(oldest) = kept.done.front()
+            && (now.duration_since(oldest.at) >= self.window
                 || kept.done.len() > self.replies
                 || kept.bytes > self.bytes)
         {
-            kept.done.pop_front();
-            kept.bytes -= size;
-            kept.events.remove(&id);
+            kept.remove(0);
         }
     }
 
-    fn keep(&self, id: Id, reply: &Reply) {
+    fn keep(&self, id: Id, owner: Owner, reply: &Reply) {
         let reply = reply.copy().filter(|reply| reply.size() <= self.bytes);
         let size = reply.as_ref().map_or(0, Reply::size);
         let mut kept = self.kept();
         kept.events.insert(id, Event::Done(reply));
-        kept.done.push_back((id, Instant::now(), size));
         kept.bytes += size;
+        let share = kept.shares.entry(owner.clone()).or_default();
+        *share = (share.0 + 1, share.1 + size);
+        kept.done.push_back(Finished { id, at: Instant::now(), size, owner: owner.clone() });
+        // The last one is kept whatever its size, as long as it fits at all.
+        while let Some((events, bytes)) = kept.shares.get(&owner)
+            && *events > 1
+            && (*events > self.replies.div_ceil(SHARE) || *bytes > self.bytes.div_ceil(SHARE))
+            && let Some(at) = kept.done.iter().position(|event| event.owner == owner)
+        {
+            kept.remove(at);
+        }
         self.forget(&mut kept);
+    }
+}
+
+impl Kept {
+    fn remove(&mut self, at: usize) {
+        let Some(Finished { id, size, owner, .. }) = self.done.remove(at) else { return };
+        self.events.remove(&id);
+        self.bytes -= size;
+        if let Some((events, bytes)) = self.shares.get_mut(&owner) {
+            (*events, *bytes) = (*events - 1, *bytes - size);
+            if *events == 0 {
+                self.shares.remove(&owner);
+            }
+        }
+    }
+}
+
+fn owner(socket: &Socket) -> Owner {
+    match (socket.user(), socket.conn().client_ip()) {
+        (Some(user), _) => format!("user {user}").into(),
+        (None, Some(address)) => format!("address {address}").into(),
+        (None, None) => "nobody".into(),
     }
 }
 
@@ -237,6 +285,7 @@ async fn once(
     turn: Turn<PacketService>,
     request: PacketRequest,
 ) -> Result<Reply, BoxError> {
+    let owner = owner(request.socket());
     let first = loop {
         match layer.look(id) {
             Look::New(first) => break first,
@@ -247,7 +296,7 @@ async fn once(
     };
     let reply = turn.run(request).await?;
     if reply.as_error().is_none_or(WireError::is_by_handler) {
-        layer.keep(first.id, &reply);
+        layer.keep(first.id, owner, &reply);
     }
     Ok(reply)
 }

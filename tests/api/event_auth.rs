@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tower_socketio::{
-    Ack, Claims, ConfigError, Data, DisconnectReason, EventAuth, GateScope, Namespace, ResultEnvelope,
-    Socket, SocketIo, SocketIoService, TestClient, TestError, WireError,
+    Ack, Claims, ConfigError, ConnectRequest, Data, DisconnectReason, EventAuth, GateScope, Namespace,
+    ResultEnvelope, Socket, SocketIo, SocketIoService, TestClient, TestError, WireError, connect,
 };
 
 use crate::support::{Gate, Log, Raw, Test, code, dial, idle, join, serve};
@@ -105,8 +105,11 @@ async fn the_wire_is_one_authenticated_with_true_or_unauthorized_before_the_disc
     client.send(r#"42["authentication",{"token":"bad"}]"#).await;
     assert_eq!(client.next().await, r#"42["unauthorized",{"message":"Authentication failure"}]"#);
     assert_eq!(client.next().await, "41");
-    // Events it sends from now on are late, but no offence; it may come again and has another attempt.
+    // Events it sends from now on are late, but no offence; another attempt it has by another connection.
     client.send(r#"42["authentication",{"token":"ada"}]"#).await;
+    client.send("40").await;
+    assert!(client.next().await.starts_with(r#"44{"message":"too many attempts""#));
+    let mut client = Raw::open(&io).await;
     client.enter("/").await;
     client.send(r#"42["authentication",{"token":"ada"}]"#).await;
     assert_eq!(client.next().await, r#"42["authenticated",true]"#);
@@ -598,6 +601,7 @@ async fn an_authentication_may_end_its_socket_or_the_connection() -> Test {
     client.enter("/").await;
     client.send(r#"42["authentication",false]"#).await;
     assert_eq!(client.next().await, "41");
+    let mut client = Raw::open(&io).await;
     client.enter("/").await;
     client.send(r#"42["authentication",true]"#).await;
     while client.maybe_next().await.is_some() {}
@@ -719,5 +723,80 @@ async fn a_gate_is_also_a_plain_layer() -> Test {
     let io = serve(Namespace::new().connect_layer(gate()).on("authentication", async || Ack("a handler")));
     let client = pass(&io, "ada").await;
     assert_eq!(client.emit_with_ack::<String>("authentication", ()).await?, "a handler");
+    Ok(())
+}
+
+#[tokio::test]
+async fn leaving_and_coming_again_gives_no_further_attempt() -> Test {
+    let tries = Arc::<AtomicUsize>::default();
+    let tried = tries.clone();
+    let gate = EventAuth::new(move |_: Socket, _: serde_json::Value| {
+        tried.fetch_add(1, Ordering::Relaxed);
+        async { Ok::<Option<u8>, WireError>(None) }
+    });
+    let io = SocketIo::builder()
+        .namespace("/", Namespace::new())
+        .namespace("/gated", Namespace::new().event_auth(gate.max_attempts(2)))
+        .build()?;
+    let mut raw = Raw::open(&io).await;
+    raw.enter("/").await;
+    raw.enter("/gated").await;
+    for _ in 0..2 {
+        raw.send(r#"42/gated,["authentication",{}]"#).await;
+        assert!(raw.next().await.contains("unauthorized"));
+    }
+    assert_eq!(raw.next().await, "41/gated,");
+    for _ in 0..10 {
+        raw.send("40/gated").await;
+        let refusal = r#"44/gated,{"message":"too many attempts","data":{"code":"too_many_attempts"}}"#;
+        assert_eq!(raw.next().await, refusal);
+    }
+    assert_eq!(tries.load(Ordering::Relaxed), 2);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_authentication_is_acknowledged_is_in() -> Test {
+    // An outer layer takes its time, or refuses, after what is inside of it.
+    let outer = connect::from_fn(async |request: ConnectRequest, next: connect::Next| {
+        next.run(request).await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Err::<tower_socketio::Accepted, _>(WireError::new("no"))
+    });
+    let gate = EventAuth::new(async |_: Socket, _: Value| Ok::<_, WireError>(Some(1)));
+    let io = serve(Namespace::new().connect_layer(outer).event_auth(gate).on("x", async || Ack(1)));
+    let mut raw = Raw::open(&io).await;
+    raw.enter("/").await;
+    raw.send(r#"421["authentication",{}]"#).await;
+    let first = raw.next().await;
+    assert_ne!(first, "431[true]", "it was told that it is in, and is not");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_behind_the_acknowledged_authentication_is_handled() -> Test {
+    let outer = connect::from_fn(async |request: ConnectRequest, next: connect::Next| {
+        let accepted = next.run(request).await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok(accepted)
+    });
+    let gate = EventAuth::new(async |_: Socket, _: Value| Ok::<_, WireError>(Some(1)));
+    let io = serve(Namespace::new().connect_layer(outer).event_auth(gate).on("x", async || Ack(1)));
+    let mut raw = Raw::open(&io).await;
+    raw.enter("/").await;
+    raw.send(r#"421["authentication",{}]"#).await;
+    let mut seen = Vec::new();
+    loop {
+        let packet = raw.next().await;
+        if packet == "431[true]" {
+            raw.send(r#"422["x"]"#).await;
+        }
+        let done = packet.starts_with("432");
+        seen.push(packet);
+        if done {
+            break;
+        }
+    }
+    assert_eq!(seen.last().map(String::as_str), Some("432[1]"), "{seen:?}");
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What a connect hook knows of the client: its `auth`, and the HTTP request that opened the connection.
 
+use std::sync::{Arc, Mutex};
+
 use axum::Router;
 use axum::extract::Query;
 use http::header::{AUTHORIZATION, COOKIE};
@@ -7,7 +9,8 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use tower_socketio::{
-    Ack, Auth, Extension, Http, Namespace, Socket, SocketIo, TestClient, Transport, WireError,
+    Ack, Auth, ConnectRequest, Extension, Http, Namespace, Socket, SocketIo, TestClient, Transport,
+    WireError, connect,
 };
 
 use crate::support::{Log, Raw, Test, code, dial, refusal, serve};
@@ -376,5 +379,30 @@ async fn the_connection_knows_its_url_and_whether_a_page_is_behind_it() -> Test 
     let mut raw = Raw::with(&io, 4096, "", &[("origin", "null")]).await;
     raw.enter("/").await;
     assert!(raw.next().await.ends_with("true,false]"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_debug_of_a_connect_request_shows_no_secrets() -> Test {
+    let text = Arc::<Mutex<String>>::default();
+    let shown = text.clone();
+    let layer = connect::from_fn(move |request: ConnectRequest, next: connect::Next| {
+        let _ = request.query("token");
+        *shown.lock().expect("no panic") = format!("{request:?}");
+        next.run(request)
+    });
+    let io = serve(Namespace::new().connect_layer(layer));
+    let mut raw = Raw::with(
+        &io,
+        65536,
+        "&token=hunter2-query",
+        &[("authorization", "Bearer hunter2-header"), ("cookie", "session=hunter2-cookie")],
+    )
+    .await;
+    raw.send(r#"40{"token":"hunter2-auth"}"#).await;
+    let _ = raw.next().await;
+    let text = text.lock().expect("no panic").clone();
+    assert!(!text.is_empty());
+    assert!(!text.contains("hunter2"), "{text}");
     Ok(())
 }

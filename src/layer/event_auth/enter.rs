@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -27,6 +28,9 @@ impl<U: Clone + Send + Sync + 'static> Gate<U> {
         next: Next,
     ) -> Result<Accepted, WireError> {
         let socket = request.socket().clone();
+        if self.failures(&socket).load(Ordering::Acquire) >= self.max_attempts {
+            return Err(too_many());
+        }
         self.tell_when_closed(&socket);
         let closed = socket.closed();
         let (door, knocks) = Door::new(self.authentication.clone());
@@ -109,23 +113,31 @@ impl<U: Clone + Send + Sync + 'static> Gate<U> {
         }
     }
 
+    /// How often the connection has failed, in whichever namespace: leaving and coming again gives no further attempt.
+    fn failures(&self, socket: &Socket) -> Arc<AtomicUsize> {
+        socket.conn().slot(self.failures, AtomicUsize::default)
+    }
+
     async fn attempts(
         &self,
         socket: &Socket,
         knocks: &mut Knocks,
         ack: &mut Option<AckSender>,
     ) -> Result<U, WireError> {
-        let mut left = self.max_attempts;
+        let failures = self.failures(socket);
         loop {
             let knock = knocks.next().await;
             *ack = Some(knock.ack);
+            // Of another namespace, meanwhile.
+            if failures.load(Ordering::Acquire) >= self.max_attempts {
+                return Err(too_many());
+            }
             let authenticate = async { (self.authenticate)(socket.clone(), knock.credentials).await };
             let error = match caught(authenticate).await {
                 Ok(user) => return Ok(user),
                 Err(error) => error,
             };
-            left -= 1;
-            if left == 0 {
+            if failures.fetch_add(1, Ordering::AcqRel) + 1 >= self.max_attempts {
                 return Err(error);
             }
             self.tell(socket, &error, ack.take());
@@ -188,6 +200,10 @@ impl<U: Clone + Send + Sync + 'static> Gate<U> {
             Box::pin(async move { each(hooks, &moment, |socket, error| socket.report(None, error)).await })
         });
     }
+}
+
+fn too_many() -> WireError {
+    WireError::new("too many attempts").code("too_many_attempts")
 }
 
 /// A panic is an error like another.

@@ -57,6 +57,8 @@ type Hook = Arc<dyn Endpoint<ConnectRequest>>;
 
 pub(super) struct Gate<U> {
     pub(super) number: u64,
+    /// Under which a connection keeps how often it has failed.
+    pub(super) failures: u64,
     pub(super) authenticate: Arc<Authenticate<U>>,
     pub(super) user: Option<Arc<UserKey<U>>>,
     pub(super) timeout: Option<Duration>,
@@ -95,6 +97,7 @@ impl<U: Clone + Send + Sync + 'static> EventAuth<U> {
         };
         Self(Arc::new(Gate {
             number: next_number(),
+            failures: next_number(),
             authenticate: Arc::new(authenticate),
             user: None,
             timeout: Some(TIMEOUT),
@@ -113,7 +116,8 @@ impl<U: Clone + Send + Sync + 'static> EventAuth<U> {
         self.with(|gate| gate.timeout = timeout)
     }
 
-    /// How many attempts a client has before it is disconnected (default: 1). Zero counts as one.
+    /// How many attempts a connection may fail at, in all namespaces together, before it is disconnected (default: 1).
+    /// Zero counts as one. Where it has none left a further namespace refuses it at once, `too_many_attempts`.
     pub fn max_attempts(self, attempts: usize) -> Self {
         self.with(|gate| gate.max_attempts = attempts.max(1))
     }

@@ -20,6 +20,7 @@ const RECORDS: usize = 10_000;
 pub struct MemoryTickets<P> {
     inner: Mutex<Inner<P>>,
     keep_consumed: bool,
+    max_tickets: usize,
 }
 
 /// A ticket that was used, as an audit wants to know it.
@@ -48,7 +49,14 @@ impl<P> MemoryTickets<P> {
     /// No tickets.
     pub fn new() -> Self {
         let inner = Inner { tickets: HashMap::new(), ends: BinaryHeap::new(), consumed: VecDeque::new() };
-        Self { inner: Mutex::new(inner), keep_consumed: false }
+        Self { inner: Mutex::new(inner), keep_consumed: false, max_tickets: 1_000_000 }
+    }
+
+    /// The most tickets that are in memory at a time (default: 1 000 000); beyond it no more are made, which is a failure
+    /// of the store.
+    pub fn max_tickets(mut self, number: usize) -> Self {
+        self.max_tickets = number;
+        self
     }
 
     /// Whether the payloads of consumed tickets are kept, the last 10 000 of them (default: no).
@@ -92,6 +100,11 @@ impl<P: Clone + Send + 'static> TicketStore<P> for MemoryTickets<P> {
         let mut inner = self.lock();
         let now = Instant::now();
         let expired = inner.purge(now);
+        if inner.tickets.len() >= self.max_tickets {
+            return Err(TicketError::Store(
+                std::io::Error::other("`max_tickets` tickets are in memory").into(),
+            ));
+        }
         let end = now + ttl.min(FOR_EVER);
         inner.ends.push(Reverse((end, digest)));
         inner.tickets.insert(digest, Entry { payload, end });

@@ -1,5 +1,7 @@
 //! Layers around CONNECTs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tower_socketio::{
@@ -307,5 +309,77 @@ async fn a_refusal_may_close_the_connection_later() -> Test {
         panic!("it is a refusal")
     };
     assert_eq!(PublicError::code(&error), Some("gone"));
+    Ok(())
+}
+
+/// Counts how many of it there are.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(alive: &Arc<AtomicUsize>) -> Self {
+        alive.fetch_add(1, Ordering::Relaxed);
+        Self(alive.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greeted_client_that_leaves_and_comes_again_piles_up_no_decisions() -> Test {
+    let alive = Arc::<AtomicUsize>::default();
+    let counted = alive.clone();
+    let layer = connect::from_fn(move |request: ConnectRequest, next: connect::Next| {
+        let counted = Counted::new(&counted);
+        async move {
+            request.greet(|_| Reply::none());
+            std::future::pending::<()>().await;
+            drop(counted);
+            next.run(request).await
+        }
+    });
+    let io =
+        SocketIo::builder().max_in_flight(8).namespace("/", Namespace::new().connect_layer(layer)).build()?;
+    let mut raw = Raw::open(&io).await;
+    for _ in 0..100 {
+        raw.send("40").await;
+        // From some point on it is not read from.
+        if tokio::time::timeout(Duration::from_secs(1), raw.next()).await.is_err() {
+            break;
+        }
+        raw.send("41").await;
+    }
+    assert_eq!(alive.load(Ordering::Relaxed), 8);
+    // What was decided about clients that left ends, and the connection is read from again.
+    tokio::time::sleep(Duration::from_secs(46)).await;
+    assert!(raw.next().await.starts_with("40"));
+    assert!(alive.load(Ordering::Relaxed) <= 8);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_a_client_pile_up_no_error_hooks() -> Test {
+    let alive = Arc::<AtomicUsize>::default();
+    let counted = alive.clone();
+    let namespace = Namespace::new().on("known", async || {}).on_error(move |_: WireError| {
+        let counted = Counted::new(&counted);
+        async move {
+            std::future::pending::<()>().await;
+            drop(counted);
+        }
+    });
+    let io = serve(namespace);
+    let mut raw = Raw::open(&io).await;
+    raw.enter("/").await;
+    for _ in 0..3000 {
+        raw.send(r#"42["x"]"#).await;
+    }
+    raw.send(r#"421["known"]"#).await;
+    assert_eq!(raw.next().await, "431[]");
+    idle().await;
+    assert_eq!(alive.load(Ordering::Relaxed), 1024);
     Ok(())
 }

@@ -203,12 +203,13 @@ async fn errors_of_handlers_and_attachments_are_repeated_and_answers_by_hand_are
 
 #[tokio::test]
 async fn the_number_and_the_bytes_of_kept_replies_are_bounded_and_the_oldest_go_first() -> Test {
-    let client = join(&serve(counting(DeduplicateLayer::new(WINDOW).max_replies(2)))).await;
+    // One client has a sixteenth: two replies, and then six bytes.
+    let client = join(&serve(counting(DeduplicateLayer::new(WINDOW).max_replies(32)))).await;
     for (id, run) in [("1", 1), ("2", 2), ("3", 3), ("2", 2), ("3", 3), ("1", 4), ("2", 5)] {
         assert_eq!(save(&client, "x", id).await, run, "{id}");
     }
     // `[1]` and its like are three bytes.
-    let client = join(&serve(counting(DeduplicateLayer::new(WINDOW).max_bytes(6)))).await;
+    let client = join(&serve(counting(DeduplicateLayer::new(WINDOW).max_bytes(96)))).await;
     for (id, run) in [("1", 1), ("2", 2), ("1", 1), ("3", 3), ("2", 2), ("1", 4)] {
         assert_eq!(save(&client, "x", id).await, run, "{id}");
     }
@@ -216,5 +217,31 @@ async fn the_number_and_the_bytes_of_kept_replies_are_bounded_and_the_oldest_go_
     assert_eq!(save(&client, "x", "id").await, 1);
     assert_eq!(code(client.emit_with_ack::<u32>("save", ("x", "id")).await), "answer_not_kept");
     assert_eq!(save(&client, "x", "id 2").await, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_client_cannot_make_the_server_forget_the_replies_of_another() -> Test {
+    let handled = Arc::<AtomicU32>::default();
+    let h = handled.clone();
+    let namespace = Namespace::new()
+        .packet_layer(DeduplicateLayer::new(Duration::from_secs(600)))
+        .on_connect(async |socket: Socket, auth: tower_socketio::Auth<serde_json::Value>| {
+            socket.set_user(auth.0["token"].as_str().unwrap_or("nobody").to_owned());
+        })
+        .on("noise", async || {})
+        .on("pay", move || {
+            let h = h.clone();
+            async move { Ack(h.fetch_add(1, Ordering::Relaxed)) }
+        });
+    let io = serve(namespace);
+    let ada = TestClient::new(&io).auth("ada").connect("/").await?;
+    let eve = TestClient::new(&io).auth("eve").connect("/").await?;
+    let first: u32 = ada.emit_with_ack("pay", (5, "id-1")).await?;
+    for n in 0..10_001 {
+        eve.emit_with_ack::<()>("noise", (0, format!("{n}"))).await.ok();
+    }
+    let again: u32 = ada.emit_with_ack("pay", (5, "id-1")).await?;
+    assert_eq!((first, again), (0, 0), "ada paid twice");
     Ok(())
 }
