@@ -119,21 +119,17 @@ impl Doors for TableDoors {
         let hooks = self.table.error();
         if !hooks.is_empty() {
             let failure = Failure { socket: socket.clone(), event: event.map(Box::from), error };
-            let told = async move {
+            let Ok(permit) = self.telling.clone().try_acquire_owned() else {
+                tracing::debug!(target: "socketio::namespace", "too many error hooks run: one is left out");
+                return;
+            };
+            socket.io().hub().spawn(async move {
                 each(hooks, &failure, |socket, error| {
                     tracing::error!(target: "socketio::namespace", socket = socket.tag(), %error, "an error hook failed");
                 })
                 .await;
-            };
-            match self.telling.clone().try_acquire_owned() {
-                Ok(permit) => socket.io().hub().spawn(async move {
-                    told.await;
-                    drop(permit);
-                }),
-                Err(_) => {
-                    tracing::debug!(target: "socketio::namespace", "too many error hooks run: one is left out")
-                }
-            }
+                drop(permit);
+            });
         }
     }
 
