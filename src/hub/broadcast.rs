@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_socketio_adapter::{Action, AdapterError, Answers, IntoRooms, Member, RemoteSocket, Room, Target};
+use tower_socketio_adapter::{Action, AdapterError, Answers, IntoRooms, Member, Reach, RemoteSocket, Room, Target};
 use tower_socketio_proto::socketio::write_event;
 
 use super::member::from_member;
@@ -72,7 +72,13 @@ impl Broadcast {
 
     /// Only sockets on this node.
     pub fn local(mut self) -> Self {
-        self.target.flags.local = true;
+        self.target.flags.reach = Reach::Here;
+        self
+    }
+
+    /// Only sockets on other nodes.
+    pub fn elsewhere(mut self) -> Self {
+        self.target.flags.reach = Reach::Elsewhere;
         self
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tower_socketio::adapter::{
-    Action, Adapter, AdapterError, Answers, BoxFuture, Handle, LocalAdapter, Member, Outgoing, RemoteSocket,
-    Room, Target,
+    Action, Adapter, AdapterError, Answers, BoxFuture, Handle, LocalAdapter, Member, Outgoing, Reach,
+    RemoteSocket, Room, Target,
 };
 use tower_socketio::{Ack, Data, Namespace, Socket, SocketIo, TestClient};
 
@@ -63,7 +63,7 @@ impl Adapter for Noting {
             "broadcast {args} {:?} {:?} {}",
             to.rooms,
             to.except,
-            flags.volatile || flags.local
+            flags.volatile || flags.reach == Reach::Here
         ));
         self.inner.broadcast(packet, to)
     }

@@ -1,8 +1,11 @@
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{Answers, IntoRooms, Member, Outgoing, RemoteSocket, Room};
+use bytes::Bytes;
+
+use crate::{Answers, Home, IntoRooms, Member, Outgoing, RemoteSocket, Room};
 
 /// A boxed future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -16,6 +19,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// synchronous and must not block: an adapter that talks to other nodes hands it to a task of its own. All methods take
 /// `&self` and can be called from any thread, and from inside of what a [`Member`] does.
 pub trait Adapter: Debug + Send + Sync + 'static {
+    /// Tells the adapter whose rooms it keeps; called once, before anything else.
+    fn open(&self, home: Arc<dyn Home>) {
+        drop(home);
+    }
+
     /// Adds a socket, which is then in its own room only.
     fn add(&self, member: Arc<dyn Member>) -> Handle;
 
@@ -41,6 +49,8 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     fn broadcast(&self, packet: &Arc<Outgoing>, to: &Target) -> usize;
 
     /// Asks every target once and sends their answers to `answers`; returns how many on this node were asked.
+    ///
+    /// An adapter that asks other nodes, too, says so to `answers` before it returns.
     fn broadcast_with_ack(&self, packet: &Arc<Outgoing>, to: &Target, answers: &Arc<dyn Answers>) -> usize;
 
     /// Lets every target join rooms, leave rooms or be disconnected.
@@ -58,6 +68,21 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     ///
     /// If other nodes could not be asked.
     fn fetch(&self, to: &Target) -> BoxFuture<'_, Result<Vec<RemoteSocket>, AdapterError>>;
+
+    /// Emits an event to the programs of the other nodes, and sends their answers to `answers` if there are some to come:
+    /// the text of a JSON array that starts with the event's name and has a placeholder for each attachment.
+    fn server_side_emit(&self, args: Bytes, attachments: Vec<Bytes>, asks: Option<ServerAsk>) {
+        drop((args, attachments, asks));
+    }
+
+    /// Returns how many nodes there are, this one included.
+    ///
+    /// # Errors
+    ///
+    /// If they could not be counted.
+    fn server_count(&self) -> BoxFuture<'_, Result<usize, AdapterError>> {
+        Box::pin(std::future::ready(Ok(1)))
+    }
 
     /// Lets go of what the adapter holds outside of itself; called once, when the namespace ends.
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -125,13 +150,43 @@ pub struct Flags {
     pub volatile: bool,
     /// Whether the transport may compress the packet; `true` by default.
     pub compress: bool,
-    /// Whether the packet stays on this node; `false` by default.
-    pub local: bool,
+    /// On which nodes; on all of them by default.
+    pub reach: Reach,
+    /// How long answers are waited for, if there are some to come.
+    pub timeout: Option<Duration>,
+}
+
+/// On which nodes a target's sockets are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reach {
+    /// On all.
+    #[default]
+    Everywhere,
+    /// On this one.
+    Here,
+    /// On all but this one.
+    Elsewhere,
+}
+
+/// Who waits for what other nodes answer to an event, and for how long.
+#[derive(Clone)]
+pub struct ServerAsk {
+    /// Gets the answers.
+    pub answers: Arc<dyn Answers>,
+    /// How long they are waited for.
+    pub timeout: Duration,
+}
+
+impl Debug for ServerAsk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerAsk").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
 }
 
 impl Default for Flags {
     fn default() -> Self {
-        Self { volatile: false, compress: true, local: false }
+        Self { volatile: false, compress: true, reach: Reach::Everywhere, timeout: None }
     }
 }
 
@@ -150,11 +205,17 @@ pub enum Action {
     },
 }
 
-/// Why sockets could not be fetched.
+/// Why other nodes' part is missing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdapterError {
     /// What connects this node to the others failed.
     #[error("other nodes could not be asked")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Some nodes did not answer in time.
+    #[error("{missing} of the other nodes did not answer in time")]
+    Timeout {
+        /// How many.
+        missing: usize,
+    },
 }

@@ -24,12 +24,14 @@
 //! called the server.
 
 mod adapter;
+mod home;
 mod local;
 mod member;
 mod packet;
 mod room;
 
-pub use adapter::{Action, Adapter, AdapterError, BoxFuture, Flags, Handle, Target};
+pub use adapter::{Action, Adapter, AdapterError, BoxFuture, Flags, Handle, Reach, ServerAsk, Target};
+pub use home::{Home, ServerAnswer};
 pub use local::LocalAdapter;
 pub use member::{Answers, Member, RemoteSocket};
 pub use packet::{Encode, FORMS, Frame, Frames, Outgoing};

@@ -38,7 +38,28 @@ pub trait Answers: Send + Sync + 'static {
     /// Takes the answer of the socket `from`: the text of a JSON array with placeholders, and the attachments.
     ///
     /// Called at most once for each socket that was asked; the first call can come before the broadcast returns.
+    ///
+    /// Of what a socket on another node answers this is the first argument alone, and `from` is empty where its id is
+    /// not known.
     fn answer(&self, from: &str, args: Bytes, attachments: Vec<Bytes>);
+
+    /// So many other nodes have yet to say how many sockets they ask; 0 ends it.
+    ///
+    /// Called first before the broadcast returns, by adapters that ask other nodes; the number is an estimate while the
+    /// nodes are being counted.
+    fn nodes_left(&self, nodes: usize) {
+        let _ = nodes;
+    }
+
+    /// So many sockets on another node are asked, too.
+    fn asked_elsewhere(&self, sockets: usize) {
+        let _ = sockets;
+    }
+
+    /// So many of the sockets asked on another node give no answer any more.
+    fn lost_elsewhere(&self, sockets: usize) {
+        let _ = sockets;
+    }
 }
 
 /// A snapshot of a socket on this node or on another one.

@@ -150,6 +150,13 @@ impl IntoRooms for &String {
     }
 }
 
+/// The socket's own room: `io.to(&remote)` is that socket alone, on whichever node.
+impl IntoRooms for &crate::RemoteSocket {
+    fn into_rooms(self, out: &mut Vec<Room>) {
+        out.push(Room::new(self.id.as_str()));
+    }
+}
+
 impl<R: IntoRooms, const N: usize> IntoRooms for [R; N] {
     fn into_rooms(self, out: &mut Vec<Room>) {
         out.reserve(N);

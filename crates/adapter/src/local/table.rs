@@ -8,7 +8,7 @@ use std::{mem, slice};
 use super::indices::Indices;
 use super::lists::{Except, union};
 use super::slab::Slab;
-use crate::{Handle, Member, Room, Target};
+use crate::{Handle, Member, Reach, Room, Target};
 
 /// Who is where. Nothing here runs a member's code except for `Member::id`, and nothing here drops a last reference.
 #[derive(Default)]
@@ -133,6 +133,9 @@ impl Table {
 
     /// Visits the seats that are meant, each once and in ascending order.
     pub(super) fn select<'a>(&'a self, to: &Target, mut visit: impl FnMut(u32, &'a Arc<dyn Member>)) {
+        if to.flags.reach == Reach::Elsewhere {
+            return;
+        }
         let mut excepted = self.lists(&to.except);
         let merged;
         if excepted.len() > ASKED_ONE_BY_ONE {
