@@ -31,7 +31,7 @@ proptest! {
                 },
                 Step::LeaveAll(at) => if let Some(at) = at.checked_rem(handles.len()) {
                     adapter.leave_all(handles[at]);
-                    model.sockets[at].iter_mut().for_each(|socket| socket.rooms.truncate(1));
+                    model.sockets[at].iter_mut().for_each(|socket| socket.leave_all());
                 },
                 Step::AllJoin(to, rooms) => {
                     adapter.act(Action::Join(rooms.clone()), &to);
@@ -108,6 +108,11 @@ impl Joined {
         }
     }
 
+    fn leave_all(&mut self) {
+        let own = self.rooms[0].clone();
+        self.rooms.retain(|room| *room == own || !room.is_plain());
+    }
+
     fn leave(&mut self, rooms: &[Room]) {
         let own = self.rooms[0].clone();
         self.rooms.retain(|room| *room == own || !rooms.contains(room));
@@ -145,10 +150,11 @@ fn target() -> impl Strategy<Value = Target> {
         .prop_map(|(rooms, except)| Target::to(rooms).except(except))
 }
 
-/// Few rooms, so that they meet: plain ones, users of the same names, and the sockets' own.
+/// Few rooms, so that they meet: plain ones, users of the same names, all users, and the sockets' own.
 fn rooms(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Room>> {
     let names = IDS.iter().chain(&["x", "y", "z"]).copied();
-    let rooms: Vec<_> = names.flat_map(|name| [Room::new(name), Room::user(name)]).collect();
+    let mut rooms: Vec<_> = names.flat_map(|name| [Room::new(name), Room::user(name)]).collect();
+    rooms.push(Room::users());
     prop::collection::vec(select(rooms), count)
 }
 
