@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_socketio_adapter::{Action, AdapterError, Answers, IntoRooms, Member, Reach, RemoteSocket, Room, Target};
+use tower_socketio_adapter::{
+    Action, AdapterError, Answers, IntoRooms, Member, Reach, RemoteSocket, Room, Target,
+};
 use tower_socketio_proto::socketio::write_event;
 
 use super::member::from_member;
@@ -96,12 +98,14 @@ impl Broadcast {
             let mut result = Ok(());
             for space in &self.spaces {
                 let Some(layers) = space.emits() else {
-                    let packet = space.outgoing(json, attachments.clone(), None);
-                    reached += space.adapter().broadcast(&packet, &self.target);
+                    reached += space.broadcast(json, attachments.clone(), &self.target);
                     continue;
                 };
-                let sent =
-                    layers.send(EmitRequest::new(json, attachments.clone(), self.through(space, None))?);
+                let sent = layers.send(EmitRequest::new(
+                    json,
+                    attachments.clone(),
+                    self.through(space, &self.target, None),
+                )?);
                 reached += sent.reached();
                 result = result.and(sent.into_result());
             }
@@ -121,19 +125,21 @@ impl Broadcast {
     ///
     /// Outside of a tokio runtime, whose clock it needs.
     pub fn emit_with_ack<A: DeserializeOwned>(&self, event: &str, data: impl Serialize) -> AckStream<A> {
-        let within = self.timeout.unwrap_or(self.io.hub().config.ack_timeout);
+        let within = self.patience();
+        let mut target = self.target.clone();
+        target.flags.timeout = Some(within);
         AckStream::new(within, &self.spaces, |space, id, answers| {
             with_scratch(|json| {
                 let attachments =
                     write_event(json, event, &data).map_err(|error| self.cannot(event, error))?;
                 if let Some(layers) = space.emits() {
                     let ask = Some((id, answers.clone()));
-                    let sent = layers.send(EmitRequest::new(json, attachments, self.through(space, ask))?);
+                    let sent =
+                        layers.send(EmitRequest::new(json, attachments, self.through(space, &target, ask))?);
                     let reached = sent.reached();
                     return Ok(sent.into_result().map(|()| reached)?);
                 }
-                let packet = space.outgoing(json, attachments, Some(id));
-                Ok(space.adapter().broadcast_with_ack(&packet, &self.target, answers))
+                Ok(space.ask(json, attachments, &target, (id, answers)))
             })
         })
     }
@@ -194,8 +200,22 @@ impl Broadcast {
         &self.io
     }
 
-    fn through(&self, space: &Arc<Space>, ask: Option<(u64, Arc<dyn Answers>)>) -> Destination {
-        Destination::Many { space: space.clone(), target: self.target.clone(), ask }
+    pub(super) fn spaces(&self) -> &[Arc<Space>] {
+        &self.spaces
+    }
+
+    /// How long answers are waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.timeout.unwrap_or(self.io.hub().config.ack_timeout)
+    }
+
+    fn through(
+        &self,
+        space: &Arc<Space>,
+        target: &Target,
+        ask: Option<(u64, Arc<dyn Answers>)>,
+    ) -> Destination {
+        Destination::Many { space: space.clone(), target: target.clone(), ask }
     }
 
     fn act(&self, action: &Action) {
@@ -208,7 +228,11 @@ impl Broadcast {
         self.spaces.iter().flat_map(|space| space.adapter().members(&self.target))
     }
 
-    fn cannot(&self, event: &str, error: tower_socketio_proto::socketio::EncodeError) -> EmitError {
+    pub(super) fn cannot(
+        &self,
+        event: &str,
+        error: tower_socketio_proto::socketio::EncodeError,
+    ) -> EmitError {
         tracing::warn!(target: "socketio::namespace", namespace = self.name(), event, %error, "cannot emit");
         EmitError::from(error)
     }

@@ -67,7 +67,7 @@ impl SocketIo {
     }
 
     pub(crate) fn mount(&self, mount: Mount) -> Result<(), ConfigError> {
-        self.0.registry.declare(&self.0.config, mount)
+        Registry::declare(&self.0, mount)
     }
 
     /// The sockets of a namespace, or of every namespace that came from this pattern.
@@ -149,6 +149,9 @@ impl SocketIo {
         let limit = self.0.config.close_grace * 2 + Duration::from_secs(1);
         if tokio::time::timeout(limit, self.0.links.empty()).await.is_err() {
             tracing::warn!(target: "socketio::engine", left = self.connections(), "connections did not end in time");
+        }
+        for space in self.0.registry.all() {
+            space.close().await;
         }
     }
 }

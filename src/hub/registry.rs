@@ -7,7 +7,8 @@ use tower_socketio_adapter::Adapter;
 use tower_socketio_proto::socketio::Arguments;
 
 use super::doors::NoDoors;
-use super::{BoxFuture, Config, ConfigError, Doors, Hub, Matched, Mount, NamePattern, Space};
+use super::home::SpaceHome;
+use super::{BoxFuture, ConfigError, Doors, Hub, Matched, Mount, NamePattern, Space};
 
 /// The longest name of a namespace that a pattern may bring into being, in bytes.
 const MAX_NAME: usize = 255;
@@ -48,17 +49,17 @@ pub(crate) struct Lease {
 }
 
 impl Registry {
-    pub(super) fn declare(&self, config: &Config, mount: Mount) -> Result<(), ConfigError> {
-        let (pattern, doors) = (mount.pattern?, (mount.doors)(config)?);
+    pub(super) fn declare(hub: &Arc<Hub>, mount: Mount) -> Result<(), ConfigError> {
+        let (pattern, doors) = (mount.pattern?, (mount.doors)(&hub.config)?);
         let name = pattern.as_str();
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
         if inner.declared.contains_key(name)
             || inner.parents.iter().any(|parent| parent.pattern.as_str() == name)
         {
             return Err(ConfigError::DuplicateNamespace(name.to_owned()));
         }
         if pattern.is_exact() {
-            let space = Arc::new(space(config, name, &doors, Vec::new()));
+            let space = space(hub, name, &doors, Vec::new());
             inner.declared.insert(name.into(), space);
         } else {
             inner.parents.push(Arc::new(Parent { pattern, doors, children: RwLock::default() }));
@@ -96,8 +97,7 @@ impl Registry {
     pub(crate) fn empty_root(hub: &Arc<Hub>) -> Lease {
         let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
         let doors = inner.root_doors.clone().unwrap_or_else(|| Arc::new(NoDoors));
-        let root =
-            inner.empty_root.get_or_insert_with(|| Arc::new(space(&hub.config, "/", &doors, Vec::new())));
+        let root = inner.empty_root.get_or_insert_with(|| space(hub, "/", &doors, Vec::new()));
         Lease { hub: hub.clone(), parent: None, space: root.clone() }
     }
 
@@ -167,9 +167,17 @@ async fn later(
     None
 }
 
-fn space(config: &Config, name: &str, doors: &Arc<dyn Doors>, params: Vec<(Box<str>, Box<str>)>) -> Space {
-    let adapter: Arc<dyn Adapter> = (config.adapter)(name);
-    Space::new(name, adapter, doors.clone(), params, config)
+fn space(
+    hub: &Arc<Hub>,
+    name: &str,
+    doors: &Arc<dyn Doors>,
+    params: Vec<(Box<str>, Box<str>)>,
+) -> Arc<Space> {
+    let adapter: Arc<dyn Adapter> = (hub.config.adapter)(name);
+    let space = Arc::new(Space::new(name, adapter, doors.clone(), params, &hub.config));
+    let home = SpaceHome { hub: Arc::downgrade(hub), space: Arc::downgrade(&space) };
+    space.adapter().open(Arc::new(home));
+    space
 }
 
 impl Parent {
@@ -202,7 +210,7 @@ impl Lease {
                     }
                     inner.dynamic += 1;
                 }
-                let space = Arc::new(space(&hub.config, name, &parent.doors, params));
+                let space = space(hub, name, &parent.doors, params);
                 children.insert(name.into(), space.clone());
                 space
             }
@@ -228,7 +236,7 @@ impl Drop for Lease {
             drop(children);
             self.hub.registry.0.write().unwrap_or_else(PoisonError::into_inner).dynamic -= 1;
             let space = self.space.clone();
-            self.hub.spawn(async move { space.adapter().close().await });
+            self.hub.spawn(async move { space.close().await });
         }
     }
 }
