@@ -9,7 +9,10 @@ mod namespace;
 mod service;
 mod transport;
 
-pub use app::{TestClient, TestError};
+pub use app::{
+    IntoUsers, MessageClient, PublishError, PublishMessage, Publisher, Recipients, TestClient, TestError,
+    UserId,
+};
 pub use extract::{
     Any, Args, Auth, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
     OptionalFromContext, Path, Query, Reconnected, State,

@@ -1,5 +1,13 @@
 //! Ready-made patterns.
 
+mod message_client;
+mod publish_message;
+mod publisher;
 mod test_client;
+mod users;
 
+pub use message_client::MessageClient;
+pub use publish_message::{PublishError, PublishMessage, Recipients};
+pub use publisher::Publisher;
 pub use test_client::{TestClient, TestError};
+pub use users::{IntoUsers, UserId};

@@ -102,7 +102,17 @@ fn no_string_reaches_a_users_room_or_that_of_all_users() {
     let adapter = LocalAdapter::new();
     let (a, eve) = (add(&adapter, "a"), add(&adapter, "eve"));
     adapter.join(a, &[Room::user("42"), Room::users()]);
-    let guesses = ["42", "user:42", "User(42)", "Room::user(\"42\")", "\0user:42", "user\u{1f}42", "users", "Room::users()", ""];
+    let guesses = [
+        "42",
+        "user:42",
+        "User(42)",
+        "Room::user(\"42\")",
+        "\0user:42",
+        "user\u{1f}42",
+        "users",
+        "Room::users()",
+        "",
+    ];
     for name in guesses {
         adapter.join(eve, &[Room::new(name)]);
         assert!(!ids(&adapter, &Target::to(name)).contains(&"a".to_owned()));
