@@ -89,7 +89,8 @@ pub enum PublishError {
     /// Socket.IO keeps this event's name for itself.
     #[error("the event `{0}` is reserved")]
     ReservedEvent(String),
-    /// There is no such namespace on this node.
+    /// No such namespace or pattern is declared, nor does a namespace of this name exist that came from a pattern; in a
+    /// cluster one that a pattern fits is known, too.
     #[error("there is no namespace `{0}`")]
     UnknownNamespace(String),
     /// A room and a socket that is not to be left out of it: nobody can say who is meant.

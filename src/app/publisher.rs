@@ -72,7 +72,7 @@ impl Publisher {
     ///
     /// # Errors
     ///
-    /// [`PublishError`] if the message is not valid. A namespace that a pattern brought into being must exist on this node, too.
+    /// [`PublishError`] if the message is not valid or names no namespace.
     pub fn publish(&self, message: &PublishMessage) -> Result<Sent, PublishError> {
         self.send(message, Broadcast::elsewhere)
     }
@@ -96,8 +96,7 @@ impl Publisher {
         message: &PublishMessage,
         reach: impl FnOnce(Broadcast) -> Broadcast,
     ) -> Result<Sent, PublishError> {
-        let recipients = message.recipients()?;
-        let name = message.full_name();
+        let (recipients, name) = (message.recipients()?, message.full_name());
         let namespace = match (&name, recipients) {
             (None, Recipients::Socket(_)) => self.io.everywhere(),
             _ => {

@@ -71,12 +71,20 @@ impl Socket {
     /// Says whose socket this is: it joins the user's room and that of all users, which no client can name, and leaves a
     /// former user's.
     pub fn set_user(&self, user: impl Into<String>) {
-        let room = Room::user(user.into());
+        let mut room = Room::user(user.into());
         let before = self.state().user.replace(room.clone());
-        if let Some(before) = before {
+        if let Some(before) = before.filter(|before| *before != room) {
             self.leave(before);
         }
-        self.join([room, Room::users()]);
+        loop {
+            self.join([room.clone(), Room::users()]);
+            // Who is told last has it, and each who leaves or joins looks again afterwards.
+            let now = self.state().user.clone();
+            match now {
+                Some(user) if user != room => self.leave(std::mem::replace(&mut room, user)),
+                _ => return,
+            }
+        }
     }
 
     /// Whose socket this is, if anybody said.

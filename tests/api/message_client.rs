@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Barrier;
 
 use serde::Deserialize;
 use tower_socketio::{
@@ -167,6 +168,36 @@ async fn a_hook_that_leaves_all_rooms_leaves_the_user() -> Test {
     let _ada = join(&io).await;
     assert_eq!(MessageClient::new(&io).emit_to_users("ada", "e", 1).reached(), 1);
     assert_eq!(io.to("room").count(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_socket_of_which_many_say_at_once_whose_it_is_has_one_user() -> Test {
+    let io = server();
+    let client = join(&io).await;
+    let socket = io.socket(client.id()).expect("the socket is here");
+    let (start, end) = (&Barrier::new(3), &Barrier::new(3));
+    std::thread::scope(|threads| {
+        for user in ["ada", "bob"] {
+            let socket = &socket;
+            threads.spawn(move || {
+                for _ in 0..500 {
+                    start.wait();
+                    socket.set_user(user);
+                    end.wait();
+                }
+            });
+        }
+        let rooms = || {
+            start.wait();
+            end.wait();
+            (socket.rooms().into_iter().filter(Room::is_user).collect::<Vec<_>>(), socket.user())
+        };
+        let all: Vec<_> = (0..500).map(|_| rooms()).collect();
+        for (rooms, user) in all {
+            assert_eq!(rooms, user.map(Room::user).as_slice());
+        }
+    });
     Ok(())
 }
 
