@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_socketio_adapter::{Action, AdapterError, Answers, IntoRooms, Member, Reach, RemoteSocket, Room, Target};
+use tower_socketio_adapter::{
+    Action, AdapterError, Answers, IntoRooms, Member, Reach, RemoteSocket, Room, Target,
+};
 use tower_socketio_proto::socketio::write_event;
 
 use super::member::from_member;

@@ -24,13 +24,21 @@
 //! called the server.
 
 mod adapter;
+pub mod bus;
+mod cluster;
 mod home;
+mod json;
 mod local;
 mod member;
 mod packet;
 mod room;
+mod wire_name;
 
 pub use adapter::{Action, Adapter, AdapterError, BoxFuture, Flags, Handle, Reach, ServerAsk, Target};
+pub use bus::{
+    Bus, BusError, Inbox, Incoming, LocalBus, Membership, Message, MessageError, MessageKind, Offset, To,
+};
+pub use cluster::Cluster;
 pub use home::{Home, ServerAnswer};
 pub use local::LocalAdapter;
 pub use member::{Answers, Member, RemoteSocket};
