@@ -18,9 +18,9 @@ pub use handler::{Arguments, Handler, Layered, Moment, WithState};
 pub use hub::{
     Accepted, Ack, AckError, AckSender, AckStream, Broadcast, Builder, ConfigError, Conn, ConnectLayer,
     ConnectRequest, ConnectService, Connected, Connecting, Context, Cookie, Disconnect, DisconnectReason,
-    EmitError, EmitLayer, EmitRequest, EmitService, Extensions, Failure, IntoReply, Overflow, PacketLayer,
-    PacketRequest, PacketService, ProxyHeader, PublicError, Reply, Replying, Responder, ResultEnvelope,
-    SameSite, Sent, Socket, SocketEmit, SocketIo, Transport, WireError,
+    EmitError, EmitLayer, EmitRequest, EmitService, Extensions, Failure, IntoReply, Occasion, Overflow,
+    PacketLayer, PacketRequest, PacketService, ProxyHeader, PublicError, Reply, Replying, Responder,
+    ResultEnvelope, SameSite, Sent, ServerEvent, Socket, SocketEmit, SocketIo, Transport, WireError,
 };
 pub use ipnet::IpNet;
 pub use layer::connect::{self, Next as ConnectNext};

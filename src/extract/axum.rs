@@ -3,9 +3,9 @@ use serde::de::DeserializeOwned;
 
 use super::extension::{find, missing};
 use super::{FromContext, OptionalFromContext, Path, Query};
-use crate::hub::{Context, WireError};
+use crate::hub::{Context, Occasion, WireError};
 
-impl<C: Context, S: Sync, T: FromRef<S>> FromContext<C, S> for AxumState<T> {
+impl<C: Occasion, S: Sync, T: FromRef<S>> FromContext<C, S> for AxumState<T> {
     type Rejection = WireError;
 
     async fn from_context(_: &mut C, state: &S) -> Result<Self, WireError> {

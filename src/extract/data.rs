@@ -2,7 +2,7 @@ use serde::de::DeserializeOwned;
 use tower_socketio_proto::socketio::{Args, ArgumentsError};
 
 use super::{FromContext, OptionalFromContext};
-use crate::hub::{Failure, PacketRequest, WireError};
+use crate::hub::{Failure, PacketRequest, ServerEvent, WireError};
 
 /// The event's arguments, typed.
 ///
@@ -25,40 +25,45 @@ pub struct Data<T>(pub T);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event(pub String);
 
-impl<S: Sync, T: DeserializeOwned> FromContext<PacketRequest, S> for Data<T> {
-    type Rejection = WireError;
+macro_rules! of_an_event {
+    ($($moment:ident)*) => { $(
+        impl<S: Sync, T: DeserializeOwned> FromContext<$moment, S> for Data<T> {
+            type Rejection = WireError;
 
-    async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Self, WireError> {
-        cx.arguments().deserialize().map(Self).map_err(|error| invalid(&error))
-    }
-}
-
-impl<S: Sync, T: DeserializeOwned> OptionalFromContext<PacketRequest, S> for Data<T> {
-    type Rejection = WireError;
-
-    async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Option<Self>, WireError> {
-        if cx.arguments().is_empty() {
-            return Ok(None);
+            async fn from_context(cx: &mut $moment, _: &S) -> Result<Self, WireError> {
+                cx.arguments().deserialize().map(Self).map_err(|error| invalid(&error))
+            }
         }
-        cx.arguments().deserialize().map(|data| Some(Self(data))).map_err(|error| invalid(&error))
-    }
+
+        impl<S: Sync, T: DeserializeOwned> OptionalFromContext<$moment, S> for Data<T> {
+            type Rejection = WireError;
+
+            async fn from_context(cx: &mut $moment, _: &S) -> Result<Option<Self>, WireError> {
+                if cx.arguments().is_empty() {
+                    return Ok(None);
+                }
+                cx.arguments().deserialize().map(|data| Some(Self(data))).map_err(|error| invalid(&error))
+            }
+        }
+
+        impl<S: Sync, T: DeserializeOwned> FromContext<$moment, S> for Args<T> {
+            type Rejection = WireError;
+
+            async fn from_context(cx: &mut $moment, _: &S) -> Result<Self, WireError> {
+                cx.arguments().deserialize_all().map(Self).map_err(|error| invalid(&error))
+            }
+        }
+
+        impl<S: Sync> FromContext<$moment, S> for Event {
+            type Rejection = WireError;
+
+            async fn from_context(cx: &mut $moment, _: &S) -> Result<Self, WireError> {
+                Ok(Self(cx.event().to_owned()))
+            }
+        }
+    )* };
 }
-
-impl<S: Sync, T: DeserializeOwned> FromContext<PacketRequest, S> for Args<T> {
-    type Rejection = WireError;
-
-    async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Self, WireError> {
-        cx.arguments().deserialize_all().map(Self).map_err(|error| invalid(&error))
-    }
-}
-
-impl<S: Sync> FromContext<PacketRequest, S> for Event {
-    type Rejection = WireError;
-
-    async fn from_context(cx: &mut PacketRequest, _: &S) -> Result<Self, WireError> {
-        Ok(Self(cx.event().to_owned()))
-    }
-}
+of_an_event!(PacketRequest ServerEvent);
 
 impl<S: Sync> FromContext<Failure, S> for Event {
     type Rejection = WireError;

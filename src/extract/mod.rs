@@ -5,6 +5,7 @@
 //! | extractor | gives | in |
 //! |---|---|---|
 //! | [`Socket`](crate::Socket), [`SocketIo`](crate::SocketIo) | the client, the server | every handler |
+//! | [`Broadcast`](crate::Broadcast) | everybody in the namespace | every handler |
 //! | [`Data<T>`](Data) | the event's arguments: one is `T`, a tuple is the list | event handlers |
 //! | [`Args<T>`](Args) | all arguments as one sequence | event handlers |
 //! | [`Event`] | the event's name | event handlers, `on_error` |
@@ -24,6 +25,9 @@
 //! | [`Reconnected`] | how long its user was away | every handler |
 //! | `Option<T>` | `None` if it is not there; what is there and wrong is refused | as `T` |
 //! | `Result<T, T::Rejection>` | the rejection instead of a refusal | as `T` |
+//!
+//! Handlers of [`on_server`](crate::Namespace::on_server) are about no socket: they have the event's data, its name, the
+//! state, the server and the namespace.
 //!
 //! With the feature `axum`, axum's own `State`, `Extension`, `Path` and `Query` work as well.
 
@@ -53,11 +57,11 @@ pub use tower_socketio_proto::socketio::{Any, Args};
 
 use std::future::Future;
 
-use crate::hub::{Context, PublicError};
+use crate::hub::{Occasion, PublicError};
 
 /// Reads a value from a moment: `C` is [`ConnectRequest`](crate::ConnectRequest), [`Connected`](crate::Connected),
-/// [`PacketRequest`](crate::PacketRequest), [`Disconnect`](crate::Disconnect) or [`Failure`](crate::Failure), and `S` the
-/// namespace's state.
+/// [`PacketRequest`](crate::PacketRequest), [`Disconnect`](crate::Disconnect), [`Failure`](crate::Failure) or
+/// [`ServerEvent`](crate::ServerEvent), and `S` the namespace's state.
 ///
 /// # Example
 ///
@@ -102,7 +106,7 @@ pub trait OptionalFromContext<C, S>: Sized {
     ) -> impl Future<Output = Result<Option<Self>, Self::Rejection>> + Send;
 }
 
-impl<C: Context, S: Sync, T: OptionalFromContext<C, S>> FromContext<C, S> for Option<T> {
+impl<C: Occasion, S: Sync, T: OptionalFromContext<C, S>> FromContext<C, S> for Option<T> {
     type Rejection = T::Rejection;
 
     async fn from_context(cx: &mut C, state: &S) -> Result<Self, Self::Rejection> {
@@ -110,7 +114,7 @@ impl<C: Context, S: Sync, T: OptionalFromContext<C, S>> FromContext<C, S> for Op
     }
 }
 
-impl<C: Context, S: Sync, T: FromContext<C, S>> FromContext<C, S> for Result<T, T::Rejection> {
+impl<C: Occasion, S: Sync, T: FromContext<C, S>> FromContext<C, S> for Result<T, T::Rejection> {
     type Rejection = crate::hub::WireError;
 
     async fn from_context(cx: &mut C, state: &S) -> Result<Self, Self::Rejection> {

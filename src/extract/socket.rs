@@ -1,6 +1,7 @@
 use super::FromContext;
 use crate::hub::{
-    AckSender, Context, Disconnect, DisconnectReason, Failure, PacketRequest, Socket, SocketIo, WireError,
+    AckSender, Broadcast, Context, Disconnect, DisconnectReason, Failure, Occasion, PacketRequest, Socket,
+    SocketIo, WireError,
 };
 
 impl<C: Context, S: Sync> FromContext<C, S> for Socket {
@@ -11,11 +12,20 @@ impl<C: Context, S: Sync> FromContext<C, S> for Socket {
     }
 }
 
-impl<C: Context, S: Sync> FromContext<C, S> for SocketIo {
+impl<C: Occasion, S: Sync> FromContext<C, S> for SocketIo {
     type Rejection = WireError;
 
     async fn from_context(cx: &mut C, _: &S) -> Result<Self, WireError> {
-        Ok(cx.socket().io().clone())
+        Ok(cx.io().clone())
+    }
+}
+
+/// Everybody in the namespace.
+impl<C: Occasion, S: Sync> FromContext<C, S> for Broadcast {
+    type Rejection = WireError;
+
+    async fn from_context(cx: &mut C, _: &S) -> Result<Self, WireError> {
+        Ok(cx.everybody())
     }
 }
 

@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{Arguments, Handler};
-use crate::hub::{BoxFuture, Context, Endpoint, IntoReply, Reply, ReplyKind};
+use crate::hub::{BoxFuture, Endpoint, IntoReply, Occasion, Reply, ReplyKind};
 
 /// A handler that waits for its state.
 pub(crate) type Bind<C, S> = Box<dyn FnOnce(&S) -> Arc<dyn Endpoint<C>> + Send + Sync>;
@@ -10,7 +10,7 @@ pub(crate) type Bind<C, S> = Box<dyn FnOnce(&S) -> Arc<dyn Endpoint<C>> + Send +
 /// Makes an endpoint of a handler as soon as there is a state.
 pub(crate) fn bind<C, S, H, T>(handler: H) -> Bind<C, S>
 where
-    C: Context,
+    C: Occasion,
     S: Clone + Send + Sync + 'static,
     H: Handler<T, Output: IntoReply, Future: Send>,
     T: Arguments<C, S> + Send + 'static,
@@ -27,7 +27,7 @@ struct Bound<H, T, S> {
 
 impl<C, S, H, T> Endpoint<C> for Bound<H, T, S>
 where
-    C: Context,
+    C: Occasion,
     S: Clone + Send + Sync + 'static,
     H: Handler<T, Output: IntoReply, Future: Send>,
     T: Arguments<C, S> + Send + 'static,
@@ -40,7 +40,7 @@ where
 /// Extracts the arguments and runs a handler with them.
 pub(super) async fn serve<C, S, H, T>(handler: H, state: S, mut moment: C) -> Reply
 where
-    C: Context,
+    C: Occasion,
     S: Sync,
     H: Handler<T, Output: IntoReply, Future: Send>,
     T: Arguments<C, S>,

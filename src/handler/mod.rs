@@ -11,7 +11,7 @@ pub use with_state::{Moment, WithState};
 use std::future::Future;
 
 use crate::extract::FromContext;
-use crate::hub::{Context, PacketLayer, PublicError, Reply};
+use crate::hub::{Occasion, PacketLayer, PublicError, Reply};
 
 /// An async fn or closure of at most 8 arguments, each an [extractor](crate::extract).
 #[diagnostic::on_unimplemented(
@@ -71,7 +71,7 @@ macro_rules! handler {
 
         impl<C, S, $($argument,)*> Arguments<C, S> for ($($argument,)*)
         where
-            C: Context,
+            C: Occasion,
             S: Sync,
             $($argument: FromContext<C, S> + Send,)*
         {

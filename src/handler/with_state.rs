@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 
 use super::bound::serve;
 use super::{Arguments, Handler};
-use crate::hub::{BoxFuture, Context, IntoReply, Reply};
+use crate::hub::{BoxFuture, IntoReply, Occasion, Reply};
 
 /// A handler with a state of its own, made by [`Handler::with_state`].
 pub struct WithState<H, T, S> {
@@ -38,7 +38,7 @@ pub struct Moment<C, S>(pub(super) C, pub(super) S);
 #[diagnostic::do_not_recommend]
 impl<C, N, H, T, S> Handler<Moment<C, N>> for WithState<H, T, S>
 where
-    C: Context,
+    C: Occasion,
     S: Clone + Send + Sync + 'static,
     H: Handler<T, Output: IntoReply, Future: Send>,
     T: Arguments<C, S> + Send + 'static,
@@ -55,7 +55,7 @@ where
     }
 }
 
-impl<C: Context + Clone, S: Clone + Send + Sync> Arguments<C, S> for Moment<C, S> {
+impl<C: Occasion + Clone, S: Clone + Send + Sync> Arguments<C, S> for Moment<C, S> {
     async fn extract(cx: &mut C, state: &S) -> Result<Self, Reply> {
         Ok(Self(cx.clone(), state.clone()))
     }

@@ -198,6 +198,12 @@ impl Asks {
         ask.outstanding.insert(socket.clone());
     }
 
+    /// Nobody waits for the answers any more.
+    pub(crate) fn forget(&self, id: u64) {
+        let ask = self.lock().remove(&id);
+        drop(ask);
+    }
+
     /// A socket answered; `false` if it was not asked or has answered before.
     pub(crate) fn answer(&self, id: u64, socket: &str, arguments: &Arguments) -> bool {
         let mut asks = self.lock();
@@ -206,6 +212,9 @@ impl Asks {
             return false;
         }
         let answers = ask.answers.clone();
+        if ask.is_over() {
+            asks.remove(&id);
+        }
         drop(asks);
         match arguments.to_encoded() {
             Ok(Encoded { json, attachments }) => answers.answer(socket, json.into(), attachments),
@@ -216,19 +225,38 @@ impl Asks {
 
     /// A socket left: it answers no more.
     pub(crate) fn lost(&self, socket: &str) {
-        for ask in self.lock().values_mut() {
-            if ask.outstanding.remove(socket)
-                && let Some(on_loss) = &ask.on_loss
-            {
-                let _ = on_loss.send(Answer::Lost);
+        let mut over = Vec::new();
+        let mut asks = self.lock();
+        for (id, ask) in asks.iter_mut().filter(|(_, ask)| ask.outstanding.contains(socket)) {
+            ask.outstanding.remove(socket);
+            if let Some(on_loss) = &ask.on_loss {
+                let _ = on_loss.send(Answer::Lost(1));
+            }
+            if ask.is_over() {
+                over.push(*id);
             }
         }
+        let over: Vec<_> = over.iter().map(|id| asks.remove(id)).collect();
+        drop(asks);
+        drop(over);
+    }
+}
+
+impl Ask {
+    /// Whether nobody is left who would answer, and no stream waits.
+    fn is_over(&self) -> bool {
+        self.outstanding.is_empty() && self.on_loss.is_none()
     }
 }
 
 enum Answer {
     Given(Arguments),
-    Lost,
+    /// So many answer no more.
+    Lost(usize),
+    /// So many more were asked.
+    Asked(usize),
+    /// So many other nodes have not said how many they ask.
+    NodesLeft(usize),
 }
 
 struct Collector(mpsc::UnboundedSender<Answer>);
@@ -238,16 +266,32 @@ impl Answers for Collector {
         let answer = Arguments::from_encoded("", &Encoded { json: args.into(), attachments });
         let _ = self.0.send(Answer::Given(answer));
     }
+
+    fn nodes_left(&self, nodes: usize) {
+        let _ = self.0.send(Answer::NodesLeft(nodes));
+    }
+
+    fn asked_elsewhere(&self, sockets: usize) {
+        let _ = self.0.send(Answer::Asked(sockets));
+    }
+
+    fn lost_elsewhere(&self, sockets: usize) {
+        let _ = self.0.send(Answer::Lost(sockets));
+    }
 }
 
 /// The answers to a broadcast, as they come; its last item says how many clients gave none.
 ///
-/// It ends when everybody has answered or left, or the time is up. Dropping it forgets the question.
+/// It ends when everybody has answered or left, or the time is up. Dropping it forgets the question. Another node that
+/// has not said how many clients it asked counts as one that gave no answer.
 pub struct AckStream<A> {
     receiver: mpsc::UnboundedReceiver<Answer>,
     deadline: Pin<Box<Sleep>>,
     missing: usize,
     lost: usize,
+    /// How many other nodes may still ask somebody.
+    nodes: usize,
+    answers: Arc<dyn Answers>,
     failed: Option<AckError>,
     done: bool,
     asked: Vec<(Arc<Space>, u64)>,
@@ -261,18 +305,8 @@ impl<A> AckStream<A> {
         spaces: &[Arc<Space>],
         mut ask: impl FnMut(&Arc<Space>, u64, &Arc<dyn Answers>) -> Result<usize, AckError>,
     ) -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let answers: Arc<dyn Answers> = Arc::new(Collector(sender.clone()));
-        let mut stream = Self {
-            receiver,
-            deadline: Box::pin(tokio::time::sleep(timeout)),
-            missing: 0,
-            lost: 0,
-            failed: None,
-            done: false,
-            asked: Vec::new(),
-            answer: PhantomData,
-        };
+        let (mut stream, sender) = Self::waiting(timeout);
+        let answers = stream.answers.clone();
         for space in spaces {
             let id = space.next_ack();
             // Before anyone is asked, so that the loss of a socket in between is noticed.
@@ -286,6 +320,33 @@ impl<A> AckStream<A> {
             }
         }
         stream
+    }
+
+    /// Asks the programs of other nodes by `ask`, with the sink for the answers.
+    pub(crate) fn of_servers(
+        timeout: std::time::Duration,
+        ask: impl FnOnce(&Arc<dyn Answers>, std::time::Duration) -> Result<(), super::EmitError>,
+    ) -> Self {
+        let (mut stream, _) = Self::waiting(timeout);
+        stream.failed = ask(&stream.answers, timeout).err().map(AckError::from);
+        stream
+    }
+
+    fn waiting(timeout: std::time::Duration) -> (Self, mpsc::UnboundedSender<Answer>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let stream = Self {
+            receiver,
+            deadline: Box::pin(tokio::time::sleep(timeout)),
+            missing: 0,
+            lost: 0,
+            nodes: 0,
+            answers: Arc::new(Collector(sender.clone())),
+            failed: None,
+            done: false,
+            asked: Vec::new(),
+            answer: PhantomData,
+        };
+        (stream, sender)
     }
 
     fn finish(&mut self) {
@@ -309,24 +370,25 @@ impl<A: DeserializeOwned> Stream for AckStream<A> {
                 this.finish();
                 return Poll::Ready(Some(Err(error)));
             }
-            if this.missing > this.lost {
-                match this.receiver.poll_recv(cx) {
-                    Poll::Ready(Some(Answer::Given(answer))) => {
-                        this.missing -= 1;
-                        return Poll::Ready(Some(answer.deserialize().map_err(AckError::from)));
-                    }
-                    Poll::Ready(Some(Answer::Lost)) => {
-                        this.lost += 1;
-                        continue;
-                    }
-                    Poll::Ready(None) => {}
-                    Poll::Pending => std::task::ready!(this.deadline.as_mut().poll(cx)),
+            // Whoever else was asked said so before the question was out: that is heard first.
+            match this.receiver.poll_recv(cx) {
+                Poll::Ready(Some(Answer::Given(answer))) => {
+                    this.missing = this.missing.saturating_sub(1);
+                    return Poll::Ready(Some(answer.deserialize().map_err(AckError::from)));
                 }
+                Poll::Ready(Some(Answer::Lost(sockets))) => this.lost += sockets,
+                Poll::Ready(Some(Answer::Asked(sockets))) => this.missing += sockets,
+                Poll::Ready(Some(Answer::NodesLeft(nodes))) => this.nodes = nodes,
+                Poll::Pending if this.missing > this.lost || this.nodes > 0 => {
+                    std::task::ready!(this.deadline.as_mut().poll(cx));
+                    break;
+                }
+                Poll::Pending | Poll::Ready(None) => break,
             }
-            this.finish();
-            let missing = this.missing;
-            return Poll::Ready((missing > 0).then_some(Err(AckError::Timeout { missing })));
         }
+        this.finish();
+        let missing = this.missing + this.nodes;
+        Poll::Ready((missing > 0).then_some(Err(AckError::Timeout { missing })))
     }
 }
 

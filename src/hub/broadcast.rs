@@ -10,9 +10,10 @@ use tower_socketio_adapter::{
 use tower_socketio_proto::socketio::write_event;
 
 use super::member::from_member;
+use super::registry::Named;
 use super::socket::with_scratch;
 use super::stack::Destination;
-use super::{AckStream, EmitError, EmitRequest, Sent, Socket, SocketIo, Space};
+use super::{AckStream, EmitError, EmitRequest, Lease, Sent, Socket, SocketIo, Space};
 
 /// Many sockets: those of a namespace, or of some of its rooms.
 ///
@@ -23,6 +24,8 @@ use super::{AckStream, EmitError, EmitRequest, Sent, Socket, SocketIo, Space};
 pub struct Broadcast {
     io: SocketIo,
     spaces: Vec<Arc<Space>>,
+    /// Holds a namespace in being that nobody on this node may be in.
+    _lease: Option<Arc<Lease>>,
     name: Arc<str>,
     target: Target,
     timeout: Option<Duration>,
@@ -31,11 +34,11 @@ pub struct Broadcast {
 impl Broadcast {
     pub(super) fn of(io: &SocketIo, space: Arc<Space>) -> Self {
         let name = space.name().into();
-        Self::new(io, name, vec![space])
+        Self::new(io, name, vec![space].into())
     }
 
-    pub(super) fn new(io: &SocketIo, name: Arc<str>, spaces: Vec<Arc<Space>>) -> Self {
-        Self { io: io.clone(), spaces, name, target: Target::default(), timeout: None }
+    pub(super) fn new(io: &SocketIo, name: Arc<str>, Named { spaces, lease }: Named) -> Self {
+        Self { io: io.clone(), spaces, _lease: lease, name, target: Target::default(), timeout: None }
     }
 
     /// Only sockets in these rooms; of several calls and rooms, in any of them, each socket once.
@@ -98,12 +101,14 @@ impl Broadcast {
             let mut result = Ok(());
             for space in &self.spaces {
                 let Some(layers) = space.emits() else {
-                    let packet = space.outgoing(json, attachments.clone(), None);
-                    reached += space.adapter().broadcast(&packet, &self.target);
+                    reached += space.broadcast(json, attachments.clone(), &self.target);
                     continue;
                 };
-                let sent =
-                    layers.send(EmitRequest::new(json, attachments.clone(), self.through(space, None))?);
+                let sent = layers.send(EmitRequest::new(
+                    json,
+                    attachments.clone(),
+                    self.through(space, &self.target, None),
+                )?);
                 reached += sent.reached();
                 result = result.and(sent.into_result());
             }
@@ -123,19 +128,21 @@ impl Broadcast {
     ///
     /// Outside of a tokio runtime, whose clock it needs.
     pub fn emit_with_ack<A: DeserializeOwned>(&self, event: &str, data: impl Serialize) -> AckStream<A> {
-        let within = self.timeout.unwrap_or(self.io.hub().config.ack_timeout);
+        let within = self.patience();
+        let mut target = self.target.clone();
+        target.flags.timeout = Some(within);
         AckStream::new(within, &self.spaces, |space, id, answers| {
             with_scratch(|json| {
                 let attachments =
                     write_event(json, event, &data).map_err(|error| self.cannot(event, error))?;
                 if let Some(layers) = space.emits() {
                     let ask = Some((id, answers.clone()));
-                    let sent = layers.send(EmitRequest::new(json, attachments, self.through(space, ask))?);
+                    let sent =
+                        layers.send(EmitRequest::new(json, attachments, self.through(space, &target, ask))?);
                     let reached = sent.reached();
                     return Ok(sent.into_result().map(|()| reached)?);
                 }
-                let packet = space.outgoing(json, attachments, Some(id));
-                Ok(space.adapter().broadcast_with_ack(&packet, &self.target, answers))
+                Ok(space.ask(json, attachments, &target, (id, answers)))
             })
         })
     }
@@ -196,8 +203,22 @@ impl Broadcast {
         &self.io
     }
 
-    fn through(&self, space: &Arc<Space>, ask: Option<(u64, Arc<dyn Answers>)>) -> Destination {
-        Destination::Many { space: space.clone(), target: self.target.clone(), ask }
+    pub(super) fn spaces(&self) -> &[Arc<Space>] {
+        &self.spaces
+    }
+
+    /// How long answers are waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.timeout.unwrap_or(self.io.hub().config.ack_timeout)
+    }
+
+    fn through(
+        &self,
+        space: &Arc<Space>,
+        target: &Target,
+        ask: Option<(u64, Arc<dyn Answers>)>,
+    ) -> Destination {
+        Destination::Many { space: space.clone(), target: target.clone(), ask }
     }
 
     fn act(&self, action: &Action) {
@@ -210,7 +231,11 @@ impl Broadcast {
         self.spaces.iter().flat_map(|space| space.adapter().members(&self.target))
     }
 
-    fn cannot(&self, event: &str, error: tower_socketio_proto::socketio::EncodeError) -> EmitError {
+    pub(super) fn cannot(
+        &self,
+        event: &str,
+        error: tower_socketio_proto::socketio::EncodeError,
+    ) -> EmitError {
         tracing::warn!(target: "socketio::namespace", namespace = self.name(), event, %error, "cannot emit");
         EmitError::from(error)
     }

@@ -5,7 +5,7 @@ use tower_socketio_proto::socketio::Arguments;
 
 use super::{
     Accepted, BoxFuture, Config, ConfigError, ConnectRequest, Connected, Disconnect, EmitService,
-    PacketRequest, PacketService, Reply, Responder, Socket, WireError,
+    PacketRequest, PacketService, Reply, Responder, ServerEvent, Socket, WireError,
 };
 
 /// The doors of a namespace, as the transport calls them: a CONNECT and a packet with an event come in, and a socket
@@ -27,6 +27,8 @@ pub(crate) trait Doors: Send + Sync + 'static {
     fn disconnect(&self, moment: Disconnect) -> Option<BoxFuture<Reply>>;
     /// An error that a client was told, or would have been; of this event, if it was one's.
     fn error(&self, socket: &Socket, event: Option<&str>, error: WireError);
+    /// The handlers of an event that the program of another node emitted.
+    fn server_event(&self, event: ServerEvent) -> BoxFuture<Reply>;
     /// Adds a handler while serving, and gives its number.
     fn add(&self, event: &str, endpoint: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError>;
     /// Whether no handler may have this event, because a layer authenticates clients by it.
@@ -102,6 +104,11 @@ impl Doors for NoDoors {
 
     fn error(&self, socket: &Socket, event: Option<&str>, error: WireError) {
         tracing::debug!(target: "socketio::namespace", socket = socket.tag(), event, %error, "`/` is not declared");
+    }
+
+    fn server_event(&self, _: ServerEvent) -> BoxFuture<Reply> {
+        let error = WireError::new("nobody handles this event").code("unknown_event");
+        Box::pin(std::future::ready(Reply::error(error)))
     }
 
     fn add(&self, _: &str, _: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {

@@ -9,6 +9,7 @@ mod connection;
 mod doors;
 mod error;
 mod extensions;
+mod home;
 mod id;
 mod io;
 mod life;
@@ -24,6 +25,8 @@ mod reply;
 mod responder;
 mod rooms;
 mod sent;
+mod server_event;
+mod servers;
 mod slots;
 mod socket;
 mod space;
@@ -50,7 +53,8 @@ pub use io::SocketIo;
 pub(crate) use life::panicked;
 pub(crate) use link::{Departure, Handshake, Link, LinkFacts, Outbound, Protocol, downcast};
 pub use moment::{
-    Accepted, ConnectRequest, Connected, Context, Disconnect, DisconnectReason, Failure, PacketRequest,
+    Accepted, ConnectRequest, Connected, Context, Disconnect, DisconnectReason, Failure, Occasion,
+    PacketRequest,
 };
 pub(crate) use name::Name;
 pub use operators::SocketEmit;
@@ -61,6 +65,7 @@ pub(crate) use reply::ReplyKind;
 pub use reply::{Ack, IntoReply, Reply};
 pub use responder::{Responder, ResultEnvelope};
 pub use sent::Sent;
+pub use server_event::ServerEvent;
 pub(crate) use socket::Listener;
 pub use socket::Socket;
 pub(crate) use space::Space;

@@ -6,18 +6,27 @@ use http::{HeaderName, HeaderValue};
 use tower_socketio_proto::engineio::Reason;
 use tower_socketio_proto::socketio::Arguments;
 
-use super::{AckSender, AckSlot, Reply, Socket, WireError};
+use super::{AckSender, AckSlot, Broadcast, Reply, Socket, SocketIo, WireError};
 
-/// A moment in a socket's life that handlers serve: [`ConnectRequest`], [`Connected`], [`PacketRequest`],
-/// [`Disconnect`] or [`Failure`].
-pub trait Context: Send + sealed::Sealed + 'static {
-    /// The socket it is about.
-    fn socket(&self) -> &Socket;
+/// What handlers serve: a moment in a socket's life, which is a [`Context`], or a [`ServerEvent`].
+pub trait Occasion: Send + sealed::Sealed + 'static {
+    /// The server.
+    fn io(&self) -> &SocketIo;
+
+    /// Everybody in the namespace it is about.
+    fn everybody(&self) -> Broadcast;
 
     #[doc(hidden)]
     fn is_ack_taken(&self) -> bool {
         false
     }
+}
+
+/// A moment in a socket's life that handlers serve: [`ConnectRequest`], [`Connected`], [`PacketRequest`],
+/// [`Disconnect`] or [`Failure`].
+pub trait Context: Occasion {
+    /// The socket it is about.
+    fn socket(&self) -> &Socket;
 
     /// Data of this moment alone, if it can have some.
     #[doc(hidden)]
@@ -45,6 +54,7 @@ mod sealed {
     impl Sealed for super::PacketRequest {}
     impl Sealed for super::Disconnect {}
     impl Sealed for super::Failure {}
+    impl Sealed for crate::hub::ServerEvent {}
 }
 
 /// A client asks to enter a namespace.
@@ -300,14 +310,29 @@ impl Context for PacketRequest {
         &self.socket
     }
 
-    fn is_ack_taken(&self) -> bool {
-        self.ack_taken
-    }
-
     fn own_extensions(&self) -> Option<&http::Extensions> {
         self.extensions.as_deref()
     }
 }
+
+macro_rules! occasion {
+    ($($moment:ident $($taken:ident)?),*) => { $(
+        impl Occasion for $moment {
+            fn io(&self) -> &SocketIo {
+                self.socket.io()
+            }
+
+            fn everybody(&self) -> Broadcast {
+                self.socket.namespace()
+            }
+
+            $(fn is_ack_taken(&self) -> bool {
+                self.$taken
+            })?
+        }
+    )* };
+}
+occasion!(ConnectRequest, Connected, PacketRequest ack_taken, Disconnect, Failure);
 
 macro_rules! context {
     ($($moment:ident)*) => { $(

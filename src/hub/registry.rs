@@ -7,7 +7,8 @@ use tower_socketio_adapter::Adapter;
 use tower_socketio_proto::socketio::Arguments;
 
 use super::doors::NoDoors;
-use super::{BoxFuture, Config, ConfigError, Doors, Hub, Matched, Mount, NamePattern, Space};
+use super::home::SpaceHome;
+use super::{BoxFuture, ConfigError, Doors, Hub, Matched, Mount, NamePattern, Space};
 
 /// The longest name of a namespace that a pattern may bring into being, in bytes.
 const MAX_NAME: usize = 255;
@@ -40,6 +41,12 @@ pub(crate) enum Resolved {
     Later(BoxFuture<Option<Lease>>),
 }
 
+/// What a name means to those who emit.
+pub(super) struct Named {
+    pub(super) spaces: Vec<Arc<Space>>,
+    pub(super) lease: Option<Arc<Lease>>,
+}
+
 /// Keeps a namespace in being; a dynamic one ends with its last lease.
 pub(crate) struct Lease {
     hub: Arc<Hub>,
@@ -48,17 +55,17 @@ pub(crate) struct Lease {
 }
 
 impl Registry {
-    pub(super) fn declare(&self, config: &Config, mount: Mount) -> Result<(), ConfigError> {
-        let (pattern, doors) = (mount.pattern?, (mount.doors)(config)?);
+    pub(super) fn declare(hub: &Arc<Hub>, mount: Mount) -> Result<(), ConfigError> {
+        let (pattern, doors) = (mount.pattern?, (mount.doors)(&hub.config)?);
         let name = pattern.as_str();
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
         if inner.declared.contains_key(name)
             || inner.parents.iter().any(|parent| parent.pattern.as_str() == name)
         {
             return Err(ConfigError::DuplicateNamespace(name.to_owned()));
         }
         if pattern.is_exact() {
-            let space = Arc::new(space(config, name, &doors, Vec::new()));
+            let space = space(hub, name, &doors, Vec::new());
             inner.declared.insert(name.into(), space);
         } else {
             inner.parents.push(Arc::new(Parent { pattern, doors, children: RwLock::default() }));
@@ -96,8 +103,7 @@ impl Registry {
     pub(crate) fn empty_root(hub: &Arc<Hub>) -> Lease {
         let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
         let doors = inner.root_doors.clone().unwrap_or_else(|| Arc::new(NoDoors));
-        let root =
-            inner.empty_root.get_or_insert_with(|| Arc::new(space(&hub.config, "/", &doors, Vec::new())));
+        let root = inner.empty_root.get_or_insert_with(|| space(hub, "/", &doors, Vec::new()));
         Lease { hub: hub.clone(), parent: None, space: root.clone() }
     }
 
@@ -106,18 +112,35 @@ impl Registry {
         self.0.write().unwrap_or_else(PoisonError::into_inner).root_doors = Some(doors);
     }
 
-    /// The namespace of this name, or the children of this pattern; `None` if neither was declared.
-    pub(super) fn named(&self, name: &str) -> Option<Vec<Arc<Space>>> {
-        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+    /// The namespace of this name, or the children of this pattern; `None` if there is neither.
+    pub(super) fn named(hub: &Arc<Hub>, name: &str) -> Option<Named> {
+        let inner = hub.registry.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(space) = inner.declared.get(name) {
-            return Some(vec![space.clone()]);
+            return Some(vec![space.clone()].into());
         }
         if let Some(parent) = inner.parents.iter().find(|parent| parent.pattern.as_str() == name) {
-            return Some(parent.children().values().cloned().collect());
+            return Some(parent.children().values().cloned().collect::<Vec<_>>().into());
         }
-        let child = || inner.parents.iter().find_map(|parent| parent.children().get(name).cloned());
-        let empty_root = || inner.empty_root.clone().filter(|_| name == "/");
-        child().or_else(empty_root).map(|space| vec![space])
+        if let Some(root) = inner.empty_root.as_ref().filter(|_| name == "/") {
+            return Some(vec![root.clone()].into());
+        }
+        let parents = inner.parents.clone();
+        drop(inner);
+        if !hub.config.clustered {
+            let child = parents.iter().find_map(|parent| parent.children().get(name).cloned())?;
+            return Some(vec![child].into());
+        }
+        // Who emits holds it in being, here where nobody may be in it: somebody may be on another node.
+        let leased = parents.iter().filter(|_| name.len() <= MAX_NAME).find_map(|parent| {
+            let params = match parent.pattern.matches(name, None) {
+                Matched::Yes(params) => params,
+                _ if parent.children().contains_key(name) => Vec::new(),
+                _ => return None,
+            };
+            Lease::child(hub, parent, name, params)
+        });
+        let lease = Arc::new(leased?);
+        Some(Named { spaces: vec![lease.space().clone()], lease: Some(lease) })
     }
 
     /// The doors of what was declared under this name or pattern.
@@ -167,9 +190,17 @@ async fn later(
     None
 }
 
-fn space(config: &Config, name: &str, doors: &Arc<dyn Doors>, params: Vec<(Box<str>, Box<str>)>) -> Space {
-    let adapter: Arc<dyn Adapter> = (config.adapter)(name);
-    Space::new(name, adapter, doors.clone(), params, config)
+fn space(
+    hub: &Arc<Hub>,
+    name: &str,
+    doors: &Arc<dyn Doors>,
+    params: Vec<(Box<str>, Box<str>)>,
+) -> Arc<Space> {
+    let adapter: Arc<dyn Adapter> = (hub.config.adapter)(name);
+    let space = Arc::new(Space::new(name, adapter, doors.clone(), params, &hub.config));
+    let home = SpaceHome { hub: Arc::downgrade(hub), space: Arc::downgrade(&space) };
+    space.adapter().open(Arc::new(home));
+    space
 }
 
 impl Parent {
@@ -202,7 +233,7 @@ impl Lease {
                     }
                     inner.dynamic += 1;
                 }
-                let space = Arc::new(space(&hub.config, name, &parent.doors, params));
+                let space = space(hub, name, &parent.doors, params);
                 children.insert(name.into(), space.clone());
                 space
             }
@@ -210,6 +241,12 @@ impl Lease {
         space.users.fetch_add(1, Ordering::Relaxed);
         drop(children);
         Some(Self { hub: hub.clone(), parent: Some(parent.clone()), space })
+    }
+}
+
+impl From<Vec<Arc<Space>>> for Named {
+    fn from(spaces: Vec<Arc<Space>>) -> Self {
+        Self { spaces, lease: None }
     }
 }
 
@@ -228,7 +265,7 @@ impl Drop for Lease {
             drop(children);
             self.hub.registry.0.write().unwrap_or_else(PoisonError::into_inner).dynamic -= 1;
             let space = self.space.clone();
-            self.hub.spawn(async move { space.adapter().close().await });
+            self.hub.spawn(async move { space.close().await });
         }
     }
 }

@@ -1,9 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use tower_socketio_adapter::{Adapter, Encode, Outgoing};
+use tower_socketio_adapter::{Adapter, Answers, Encode, Outgoing, Target};
 
 use super::ack::Asks;
 use super::wire::SharedEncoder;
@@ -25,6 +25,7 @@ pub(crate) struct Space {
     emits: Option<EmitService>,
     responder: Option<Arc<dyn Responder>>,
     max_in_flight: usize,
+    closed: AtomicBool,
 }
 
 impl Space {
@@ -49,6 +50,7 @@ impl Space {
             next_ack: AtomicU64::new(0),
             asks: Asks::default(),
             encoder,
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -92,8 +94,43 @@ impl Space {
     }
 
     /// A packet for many sockets of this namespace.
-    pub(crate) fn outgoing(&self, args: &[u8], attachments: Vec<Bytes>, ack: Option<u64>) -> Arc<Outgoing> {
-        Arc::new(Outgoing::new(Bytes::copy_from_slice(args), attachments, ack, self.encoder.clone()))
+    pub(super) fn outgoing(&self, args: Bytes, attachments: Vec<Bytes>, ack: Option<u64>) -> Arc<Outgoing> {
+        Arc::new(Outgoing::new(args, attachments, ack, self.encoder.clone()))
+    }
+
+    /// Makes a packet for many sockets, and has it delivered by `deliver`.
+    pub(super) fn share<R>(
+        &self,
+        args: Bytes,
+        attachments: Vec<Bytes>,
+        _to: &Target,
+        deliver: impl FnOnce(&Arc<Outgoing>) -> R,
+    ) -> R {
+        deliver(&self.outgoing(args, attachments, None))
+    }
+
+    /// Emits to many sockets, and says how many on this node it reached.
+    pub(super) fn broadcast(&self, args: &[u8], attachments: Vec<Bytes>, to: &Target) -> usize {
+        self.share(Bytes::copy_from_slice(args), attachments, to, |packet| self.adapter.broadcast(packet, to))
+    }
+
+    /// Asks many sockets, and says how many on this node it reached.
+    pub(super) fn ask(
+        &self,
+        args: &[u8],
+        attachments: Vec<Bytes>,
+        to: &Target,
+        (id, answers): (u64, &Arc<dyn Answers>),
+    ) -> usize {
+        let packet = self.outgoing(Bytes::copy_from_slice(args), attachments, Some(id));
+        self.adapter.broadcast_with_ack(&packet, to, answers)
+    }
+
+    /// Lets go of what the adapter holds outside of itself, once.
+    pub(super) async fn close(&self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            self.adapter.close().await;
+        }
     }
 }
 

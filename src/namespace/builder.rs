@@ -10,11 +10,14 @@ use super::table::{Fixed, Inner};
 use crate::handler::{Arguments, Bind, Handler, bind};
 use crate::hub::{
     Config, ConfigError, ConnectLayer, ConnectRequest, Connected, Disconnect, EmitLayer, EmitRequest,
-    Failure, IntoReply, PacketLayer, PacketRequest, Responder, next_number,
+    Failure, IntoReply, PacketLayer, PacketRequest, Responder, ServerEvent, next_number,
 };
 
 /// How long a user may be away unless the namespace says otherwise.
 const RECONNECT_WINDOW: Duration = Duration::from_secs(60);
+
+/// Events that Node keeps for itself between servers.
+const RESERVED_BETWEEN_SERVERS: [&str; 3] = ["connect", "connection", "new_namespace"];
 
 /// What a namespace does: its handlers, declared once and shared by all its sockets.
 ///
@@ -48,6 +51,7 @@ pub struct Namespace<S = ()> {
     disconnecting: Vec<Bind<Disconnect, S>>,
     disconnect: Vec<Bind<Disconnect, S>>,
     error: Vec<Bind<Failure, S>>,
+    server: Vec<(String, Bind<ServerEvent, S>)>,
     fixed: Fixed,
 }
 
@@ -63,6 +67,7 @@ impl<S> Default for Namespace<S> {
             disconnecting: Vec::new(),
             disconnect: Vec::new(),
             error: Vec::new(),
+            server: Vec::new(),
             fixed: Fixed::default(),
         }
     }
@@ -180,6 +185,23 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self
     }
 
+    /// Handles an event that the program of another node emits with
+    /// [`Broadcast::server_side_emit`](crate::Broadcast::server_side_emit). Of several handlers the first answer counts.
+    ///
+    /// The names `connect`, `connection` and `new_namespace` are a [`ConfigError::ReservedEvent`] when the namespace is
+    /// declared.
+    pub fn on_server<T>(
+        mut self,
+        event: &str,
+        handler: impl Handler<T, Output: IntoReply, Future: Send>,
+    ) -> Self
+    where
+        T: Arguments<ServerEvent, S> + Send + 'static,
+    {
+        self.server.push((event.to_owned(), bind(handler)));
+        self
+    }
+
     /// Puts a tower layer around the CONNECTs of this namespace, inside of those of the server.
     ///
     /// Of several the first is the outermost. All clients share one stack, one after the other until it is called; the
@@ -250,6 +272,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self.disconnect.extend(other.disconnect);
         self.fallback = self.fallback.or(other.fallback);
         self.error.extend(other.error);
+        self.server.extend(other.server);
         self.fixed.connect_layers.extend(other.fixed.connect_layers);
         self.fixed.packet_layers.extend(other.fixed.packet_layers);
         self.fixed.emit_layers.extend(other.fixed.emit_layers);
@@ -281,6 +304,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
             disconnecting: all(self.disconnecting, state),
             disconnect: all(self.disconnect, state),
             error: all(self.error, state),
+            server: self.server.into_iter().map(|(event, bind)| (event, one(bind, state))).collect(),
             fixed: self.fixed,
         }
     }
@@ -321,6 +345,12 @@ impl Namespace {
         for (event, bind) in self.events {
             fixed.check(&event)?;
             table.events.entry(event.into()).or_default().push((next_number(), bind(&())));
+        }
+        for (event, bind) in self.server {
+            if RESERVED_BETWEEN_SERVERS.contains(&&*event) {
+                return Err(ConfigError::ReservedEvent(event));
+            }
+            table.server.entry(event.into()).or_default().push(bind(&()));
         }
         for bind in self.any {
             table.any.push((next_number(), bind(&())));

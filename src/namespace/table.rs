@@ -6,7 +6,7 @@ use tower_socketio_proto::socketio::is_reserved;
 
 use crate::hub::{
     BoxFuture, ConfigError, ConnectRequest, Connected, Disconnect, Endpoint, Failure, PacketRequest,
-    Responder, Socket, WireError, WrapConnect, WrapEmit, WrapPacket, next_number,
+    Responder, ServerEvent, Socket, WireError, WrapConnect, WrapEmit, WrapPacket, next_number,
 };
 
 pub(crate) type Shared<C> = Arc<dyn Endpoint<C>>;
@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     pub(super) disconnecting: Vec<Shared<Disconnect>>,
     pub(super) disconnect: Vec<Shared<Disconnect>>,
     pub(super) error: Vec<Shared<Failure>>,
+    pub(super) server: HashMap<Box<str>, Vec<Shared<ServerEvent>>>,
 }
 
 /// Who hears an event.
@@ -150,6 +151,11 @@ impl Table {
     pub(crate) fn disconnect(&self) -> (Vec<Shared<Disconnect>>, Vec<Shared<Disconnect>>) {
         let table = self.read();
         (table.disconnecting.clone(), table.disconnect.clone())
+    }
+
+    /// The handlers of an event that the program of another node emitted.
+    pub(crate) fn server(&self, event: &str) -> Vec<Shared<ServerEvent>> {
+        self.read().server.get(event).cloned().unwrap_or_default()
     }
 
     pub(crate) fn error(&self) -> Vec<Shared<Failure>> {

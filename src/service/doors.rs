@@ -12,7 +12,7 @@ use crate::extract::Reconnected;
 use crate::hub::{
     Accepted, BoxFuture, ConfigError, ConnectRequest, ConnectService, Connected, Context, Disconnect, Doors,
     EmitError, EmitService, Endpoint, Failure, PacketRequest, PacketService, Reply, ReplyKind, Responder,
-    Socket, Turns, WireError, panicked,
+    ServerEvent, Socket, Turns, WireError, panicked,
 };
 use crate::namespace::Table;
 
@@ -133,6 +133,10 @@ impl Doors for TableDoors {
         }
     }
 
+    fn server_event(&self, event: ServerEvent) -> BoxFuture<Reply> {
+        Box::pin(answers(self.table.server(event.event()), event))
+    }
+
     fn add(&self, event: &str, endpoint: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {
         self.table.add(event, endpoint)
     }
@@ -159,6 +163,34 @@ async fn run<C: Clone + 'static>(hooks: Vec<Arc<dyn Endpoint<C>>>, moment: C) ->
         }
     }
     Reply::empty()
+}
+
+/// Runs the handlers of an event between servers side by side, and gives the first answer that is none of `()`.
+async fn answers(handlers: Vec<Arc<dyn Endpoint<ServerEvent>>>, event: ServerEvent) -> Reply {
+    if handlers.is_empty() {
+        return Reply::error(WireError::new("nobody handles this event").code("unknown_event"));
+    }
+    let running = handlers.into_iter().map(|handler| {
+        let call = catch_unwind(AssertUnwindSafe(|| handler.call(event.clone())));
+        async move {
+            let reply = match call {
+                Ok(future) => AssertUnwindSafe(future).catch_unwind().await,
+                Err(panic) => Err(panic),
+            };
+            reply.unwrap_or_else(|panic| Reply::error(panicked(&*panic)))
+        }
+    });
+    let replies = futures_util::future::join_all(running).await;
+    let mut answer = Reply::empty();
+    for reply in replies {
+        if let ReplyKind::Error(error) = &reply.0 {
+            tracing::error!(target: "socketio::namespace", event = event.event(), %error, "a handler failed");
+        }
+        if matches!(answer.0, ReplyKind::Empty) {
+            answer = reply;
+        }
+    }
+    answer
 }
 
 /// Runs every hook, whatever became of those before it: cleaning up is nobody else's affair.

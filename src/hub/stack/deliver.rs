@@ -131,13 +131,10 @@ impl EmitRequest {
             Destination::One { socket, id, flags } => {
                 socket.deliver_event(&json, attachments, id, flags).into()
             }
-            Destination::Many { space, target, ask } => {
-                let packet = space.outgoing(&json, attachments, ask.as_ref().map(|(id, _)| *id));
-                Sent::to(match &ask {
-                    Some((_, answers)) => space.adapter().broadcast_with_ack(&packet, &target, answers),
-                    None => space.adapter().broadcast(&packet, &target),
-                })
-            }
+            Destination::Many { space, target, ask } => Sent::to(match &ask {
+                Some((id, answers)) => space.ask(&json, attachments, &target, (*id, answers)),
+                None => space.broadcast(&json, attachments, &target),
+            }),
         }
     }
 }

@@ -1,0 +1,81 @@
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+use tower_socketio_adapter::{Home, Outgoing, ServerAnswer, Target};
+use tower_socketio_proto::socketio::{Arguments, Data, Encoded, Kind, Packet};
+
+use super::{Hub, Reply, ReplyKind, ServerEvent, SocketIo, Space, WireError};
+
+/// A namespace as its adapter knows it.
+pub(super) struct SpaceHome {
+    pub(super) hub: Weak<Hub>,
+    pub(super) space: Weak<Space>,
+}
+
+impl Home for SpaceHome {
+    fn broadcast(
+        &self,
+        args: Bytes,
+        attachments: Vec<Bytes>,
+        to: &Target,
+        deliver: &mut dyn FnMut(&Arc<Outgoing>),
+    ) {
+        let Some(space) = self.space.upgrade() else { return };
+        if read(&args, &attachments).is_some() {
+            space.share(args, attachments, to, |packet| deliver(packet));
+        }
+    }
+
+    fn question(&self, args: Bytes, attachments: Vec<Bytes>) -> Option<Arc<Outgoing>> {
+        let space = self.space.upgrade()?;
+        read(&args, &attachments)?;
+        Some(space.outgoing(args, attachments, Some(space.next_ack())))
+    }
+
+    fn forget(&self, ack: u64) {
+        if let Some(space) = self.space.upgrade() {
+            space.asks().forget(ack);
+        }
+    }
+
+    fn server_event(&self, args: Bytes, attachments: Vec<Bytes>, answer: Option<ServerAnswer>) {
+        let (Some(space), Some(hub)) = (self.space.upgrade(), self.hub.upgrade()) else { return };
+        let Some(arguments) = read(&args, &attachments) else { return };
+        let expose = hub.config.expose_errors;
+        let event = ServerEvent::new(SocketIo::from(hub.clone()), space.clone(), arguments);
+        let handlers = space.doors().server_event(event);
+        hub.spawn(async move {
+            let Reply(reply) = handlers.await;
+            let Some(answer) = answer else { return };
+            match reply {
+                ReplyKind::Empty => answer(Bytes::from_static(b"[]"), Vec::new()),
+                ReplyKind::Ack(Encoded { json, attachments }) => answer(json.into(), attachments),
+                ReplyKind::Error(error) => answer(error.to_ack(expose).into(), Vec::new()),
+                ReplyKind::Taken => {}
+            }
+        });
+    }
+}
+
+/// What another node sent, if that is an event: clients and handlers are to get no text that is not JSON.
+fn read(args: &Bytes, attachments: &[Bytes]) -> Option<Arguments> {
+    let read = || {
+        let json = std::str::from_utf8(args).map_err(WireError::from)?;
+        serde_json::from_str::<Vec<IgnoredAny>>(json)?;
+        let packet = Packet {
+            kind: Kind::Event,
+            namespace: "/",
+            query: None,
+            id: None,
+            data: Data::Json(json),
+            attachments: attachments.to_vec(),
+        };
+        Ok::<_, WireError>(Arguments::event(&packet)?)
+    };
+    read()
+        .inspect_err(|error| {
+            tracing::warn!(target: "socketio::adapter", %error, "another node sent what is no event");
+        })
+        .ok()
+}
