@@ -44,6 +44,10 @@ impl Health {
     /// The namespace is subscribed to, or cannot be.
     pub(super) fn subscription(&self, error: Option<&BusError>) {
         self.set(error, |failing| &mut failing.subscription);
+        if error.is_none() {
+            // There may be nothing to publish that would show it.
+            self.publishing(None);
+        }
     }
 
     /// A message was published, or could not be.

@@ -25,8 +25,7 @@ const EVENTS: [u64; 2] = [2, 5];
 pub(super) struct Broadcast<'a> {
     #[serde(borrow)]
     packet: Packet<'a>,
-    #[serde(default)]
-    pub(super) opts: Opts,
+    pub(super) opts: Option<Opts>,
     #[serde(borrow, rename = "requestId")]
     pub(super) request: Option<Id<'a>>,
 }
@@ -40,23 +39,19 @@ struct Packet<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Rooms {
-    #[serde(default)]
-    pub(super) opts: Opts,
+    pub(super) opts: Option<Opts>,
     rooms: Vec<Name>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Disconnect {
-    #[serde(default)]
-    pub(super) opts: Opts,
-    #[serde(default)]
+    pub(super) opts: Option<Opts>,
     pub(super) close: Option<bool>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Fetch<'a> {
-    #[serde(default)]
-    pub(super) opts: Opts,
+    pub(super) opts: Option<Opts>,
     #[serde(borrow, rename = "requestId")]
     pub(super) request: Id<'a>,
 }
@@ -91,7 +86,7 @@ pub(super) struct Event<'a> {
 pub(super) struct Answer<'a> {
     #[serde(borrow, rename = "requestId")]
     pub(super) request: Id<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     packet: Option<&'a RawValue>,
 }
 
@@ -163,7 +158,7 @@ impl Count<'_> {
 
 impl Rooms {
     pub(super) fn into_parts(self) -> (Target, Vec<Room>) {
-        (self.opts.into_target(), rooms(self.rooms))
+        (target(self.opts), rooms(self.rooms))
     }
 }
 
@@ -175,22 +170,6 @@ impl Sockets<'_> {
             RemoteSocket::new(socket.id, rooms(socket.rooms), json(socket.handshake), json(socket.data))
         };
         self.sockets.into_iter().map(socket).collect()
-    }
-}
-
-impl Opts {
-    pub(super) fn into_target(self) -> Target {
-        let flags = self.flags.unwrap_or_default();
-        Target {
-            rooms: rooms(self.rooms.unwrap_or_default()),
-            except: rooms(self.except.unwrap_or_default()),
-            flags: Flags {
-                volatile: flags.volatile.unwrap_or_default(),
-                compress: flags.compress.unwrap_or(true),
-                timeout: flags.timeout.map(millis),
-                ..Flags::default()
-            },
-        }
     }
 }
 
@@ -226,6 +205,27 @@ impl<'de> Deserialize<'de> for Name {
         }
 
         deserializer.deserialize_any(NameVisitor)
+    }
+}
+
+/// `null` is an answer, and no packet is none.
+fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Returns who is meant; without options everybody.
+pub(super) fn target(opts: Option<Opts>) -> Target {
+    let opts = opts.unwrap_or_default();
+    let flags = opts.flags.unwrap_or_default();
+    Target {
+        rooms: rooms(opts.rooms.unwrap_or_default()),
+        except: rooms(opts.except.unwrap_or_default()),
+        flags: Flags {
+            volatile: flags.volatile.unwrap_or_default(),
+            compress: flags.compress.unwrap_or(true),
+            timeout: flags.timeout.map(millis),
+            ..Flags::default()
+        },
     }
 }
 
