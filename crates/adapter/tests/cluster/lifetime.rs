@@ -1,9 +1,10 @@
 //! Adapters come and go: nothing of them is left, and the bus is told.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tower_socketio_adapter::{Action, Bus, Cluster, LocalBus, MessageKind, Room, Target};
+use tower_socketio_adapter::{Action, AdapterError, Bus, Cluster, LocalBus, MessageKind, Room, Target};
 
 use crate::support::{Faulty, Node, SECOND, Stranger, packet, settle};
 
@@ -84,19 +85,21 @@ async fn a_closed_adapter_still_knows_its_own_sockets() {
 #[tokio::test(start_paused = true)]
 async fn closing_ends_what_waits_for_other_nodes() {
     let bus = LocalBus::new();
-    let (a, b) = (Node::start(&bus).await, Node::start(&bus).await);
+    let (mortal_bus, dead) = Faulty::mortal(&bus);
+    let (a, b) = (Node::start(&bus).await, Node::start(&mortal_bus).await);
     b.socket("b", &[]);
     let (_, heard) = a.ask(&Target::default());
     settle().await;
+    dead.store(true, Ordering::Relaxed);
     let programs = a.ask_programs();
     let adapter = a.adapter.clone();
     let fetch = tokio::spawn(async move { adapter.fetch(&Target::default()).await });
-    tokio::task::yield_now().await;
+    settle().await;
+    let start = tokio::time::Instant::now();
     a.adapter.close().await;
     assert_eq!((heard.numbers(), programs.numbers()), ((0, 1, 1, 0), (0, 1, 1, 0)));
-    let start = tokio::time::Instant::now();
-    // It was answered in time, or not.
-    let _ = fetch.await.unwrap();
+    let fetched = fetch.await.unwrap();
+    assert!(matches!(fetched, Err(AdapterError::Unreachable(_))), "{fetched:?}");
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
