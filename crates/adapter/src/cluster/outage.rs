@@ -57,6 +57,14 @@ impl Health {
         }
     }
 
+    /// The namespace needs the bus no more.
+    pub(super) fn retire(&self) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut *failing).is_down() {
+            self.vitals.down.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn is_unsubscribed(&self) -> bool {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner).subscription
     }
@@ -88,8 +96,6 @@ impl Failing {
 
 impl Drop for Health {
     fn drop(&mut self) {
-        if self.failing.get_mut().unwrap_or_else(PoisonError::into_inner).is_down() {
-            self.vitals.down.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.retire();
     }
 }

@@ -174,6 +174,9 @@ pub(super) async fn publish(
             shared.published(&letter, published.map(drop));
         }
     }
+    if let Some(shared) = shared.upgrade() {
+        shared.health.retire();
+    }
     let _gate = line.gate.lock().await;
     let _ = timeout(within, line.bus.close(&line.namespace, &line.node)).await;
 }

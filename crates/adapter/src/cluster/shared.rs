@@ -170,8 +170,9 @@ impl Shared {
     /// Begins a request and tells its asker; returns its id, and whether there is somebody to wait for.
     pub(super) fn request(&self, asker: Asker, within: Duration) -> (Arc<str>, bool) {
         let id = new_id();
+        let known = self.nodes.all();
         let left = match self.membership {
-            Membership::Heartbeat => Left::Nodes(self.nodes.all()),
+            Membership::Heartbeat => Left::Nodes(known.clone()),
             Membership::Counted => Left::Counted { expected: None, heard: Default::default() },
         };
         let request = Arc::new(Request::new(asker, left, Instant::now() + within.min(LONGEST)));
@@ -184,6 +185,10 @@ impl Shared {
             return (id, false);
         }
         self.sweep_soon();
+        // Those that went before the request could be found.
+        for node in known.difference(&self.nodes.all()) {
+            self.requests.tell(&id, |request| request.gone(node));
+        }
         if self.membership == Membership::Counted {
             self.runtime.spawn(count(
                 self.me.clone(),
