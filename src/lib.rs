@@ -51,7 +51,9 @@ pub mod middleware {}
 #[doc(inline)]
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]
-pub use tower_socketio_adapter::{Adapter, AdapterError, IntoRooms, LocalAdapter, RemoteSocket, Room};
+pub use tower_socketio_adapter::{
+    Adapter, AdapterError, Cluster, IntoRooms, LocalAdapter, LocalBus, RemoteSocket, Room,
+};
 #[doc(inline)]
 pub use tower_socketio_proto::socketio as parser;
 #[doc(inline)]

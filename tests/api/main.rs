@@ -11,6 +11,7 @@ mod binary;
 mod broadcast_acks;
 mod claims;
 mod closing;
+mod cluster;
 mod config;
 mod connect;
 mod cors;

@@ -20,7 +20,11 @@ pub(super) struct Table {
     by_id: HashMap<Id, u32>,
     /// Counts members, so that a seat's generation differs from those of all who had it before, even if the slab was cut.
     generation: u32,
+    /// Is told of rooms that come into being or end.
+    watch: Option<Watch>,
 }
+
+pub(super) type Watch = Box<dyn Fn(&Room, bool) + Send + Sync>;
 
 /// A member and where it is; its own room, which it never leaves, is not in the list.
 struct Seat {
@@ -36,13 +40,23 @@ struct Occupied {
 }
 
 impl Table {
+    pub(super) fn watched(watch: Watch) -> Self {
+        Self { watch: Some(watch), ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, member: Arc<dyn Member>) -> Handle {
         self.generation = self.generation.wrapping_add(1);
         let seat =
             Seat { member: Arc::clone(&member), rooms: Indices::default(), generation: self.generation };
         let index = self.seats.insert(seat);
         // An equal key would stay and keep its member alive.
-        self.by_id.remove(member.id());
+        let replaced = self.by_id.remove(member.id()).is_some();
+        if let (Some(watch), false) = (&self.watch, replaced) {
+            let own = Room::new(member.id());
+            if !self.by_name.contains_key(&own) {
+                watch(&own, true);
+            }
+        }
         self.by_id.insert(Id(member), index);
         Handle::new(index, self.generation)
     }
@@ -56,6 +70,12 @@ impl Table {
         if self.by_id.get(member.id()) == Some(&at.index()) {
             self.by_id.remove(member.id());
             shrink(&mut self.by_id);
+            if let Some(watch) = &self.watch {
+                let own = Room::new(member.id());
+                if !self.by_name.contains_key(&own) {
+                    watch(&own, false);
+                }
+            }
         }
         Some(member)
     }
@@ -83,6 +103,9 @@ impl Table {
                 None => {
                     let at = self.rooms.insert(Occupied { name: room.clone(), seats: Indices::default() });
                     self.by_name.insert(room.clone(), at);
+                    if let Some(watch) = self.watch.as_ref().filter(|_| self.own(room).is_none()) {
+                        watch(room, true);
+                    }
                     at
                 }
             };
@@ -211,6 +234,9 @@ impl Table {
         {
             self.by_name.remove(&occupied.name);
             shrink(&mut self.by_name);
+            if let Some(watch) = self.watch.as_ref().filter(|_| self.own(&occupied.name).is_none()) {
+                watch(&occupied.name, false);
+            }
         }
     }
 }
