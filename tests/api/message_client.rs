@@ -6,8 +6,8 @@ use std::sync::Barrier;
 
 use serde::Deserialize;
 use tower_socketio::{
-    Ack, Auth, Data, DisconnectReason, EmitError, MessageClient, Namespace, PublishMessage, Publisher, Room,
-    Socket, SocketIo, TestClient, TestError, UserId,
+    Ack, Auth, Cluster, Data, DisconnectReason, EmitError, LocalBus, MessageClient, Namespace,
+    PublishMessage, Publisher, Room, Socket, SocketIo, TestClient, TestError, UserId,
 };
 
 use crate::support::{Log, Raw, Test, idle, join, serve};
@@ -318,6 +318,89 @@ async fn it_is_of_use_before_there_are_namespaces_layers_or_clients() -> Test {
     ada.disconnect();
     idle().await;
     assert_eq!(before.emit_to_users("ada", "e", 1).reached(), 0);
+    Ok(())
+}
+
+/// Nodes that know each other.
+async fn nodes<const N: usize>() -> [SocketIo; N] {
+    let bus = LocalBus::new();
+    let node = |_| {
+        SocketIo::builder()
+            .cluster(Cluster::new(bus.clone()))
+            .namespace("/", namespace())
+            .namespace("/chat", namespace())
+            .namespace("/room/{number}", namespace())
+            .build()
+            .expect("namespaces that fit")
+    };
+    let nodes = std::array::from_fn(node);
+    idle().await;
+    nodes
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_on_any_node_reaches_users_on_every_node() -> Test {
+    // Nobody connects to the first: it is a worker's.
+    let [worker, one, two] = nodes().await;
+    let (mut ada, mut phone) = (enter(&one, "/", "ada").await, enter(&two, "/chat", "ada").await);
+    let (mut bob, mut nobody) = (enter(&two, "/", "bob").await, join(&two).await);
+    let mut counts = async || received([&mut ada, &mut phone, &mut bob, &mut nobody]).await;
+    for (io, here) in [(&worker, 0), (&one, 1), (&two, 1)] {
+        let client = MessageClient::new(io);
+        assert_eq!(client.emit_to_users(["ada", "absent", "ada"], "e", 1).reached(), here, "on this node");
+        assert_eq!(counts().await, [1, 1, 0, 0]);
+        client.in_namespace("/chat").emit_to_users(["ada", "bob"], "e", 1);
+        assert_eq!(counts().await, [0, 1, 0, 0]);
+        client.emit_to_everyone("e", 1);
+        assert_eq!(counts().await, [1, 1, 1, 0]);
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_on_any_node_disconnects_users_on_every_node() -> Test {
+    let [worker, one, two] = nodes().await;
+    let (mut ada, mut phone) = (enter(&one, "/", "ada").await, enter(&two, "/chat", "ada").await);
+    let mut bob = enter(&two, "/", "bob").await;
+    MessageClient::new(&worker).disconnect_users("ada", true);
+    ada.closed().await?;
+    phone.closed().await?;
+    MessageClient::new(&worker).emit_to_users(["ada", "bob"], "e", 1);
+    assert_eq!(received([&mut bob]).await, [1]);
+    assert_eq!((one.connections(), two.connections()), (0, 1));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_of_a_pattern_is_reached_by_its_name_where_nobody_here_is_in_it() -> Test {
+    let [one, two] = nodes().await;
+    let mut ada = enter(&two, "/room/7", "ada").await;
+    MessageClient::new(&one).in_namespace("/room/7").emit_to_users("ada", "e", 1);
+    assert_eq!(received([&mut ada]).await, [1]);
+    // To all namespaces means those that exist here.
+    let _bob = enter(&one, "/room/7", "bob").await;
+    idle().await;
+    MessageClient::new(&one).emit_to_users("ada", "e", 1);
+    assert_eq!(received([&mut ada]).await, [1]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_name_that_a_client_chooses_is_a_users_on_another_node() -> Test {
+    let [one, two] = nodes().await;
+    let (mut ada, mut thief) = (enter(&two, "/", "ada").await, join(&two).await);
+    for guess in ["ada", "user:ada", "users", "$users", "$user:ada", "$$users", "$$user:ada", ""] {
+        thief.emit_with_ack::<()>("join", guess).await?;
+    }
+    let client = MessageClient::new(&one);
+    client.emit_to_users("ada", "e", 1);
+    client.emit_to_everyone("e", 1);
+    // Nor does a name reach a user from there.
+    for room in ["$user:ada", "$users"] {
+        one.to(room).emit("e", 1);
+        Publisher::new(&one).publish(&PublishMessage::new("e", [1]).room(room))?;
+    }
+    assert_eq!(received([&mut ada, &mut thief]).await, [2, 4]);
     Ok(())
 }
 

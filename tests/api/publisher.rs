@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use tower_socketio::{
-    Ack, Args, Data, Namespace, PublicError, PublishError, PublishMessage, Publisher, Recipients, Socket,
-    SocketIo, TestClient,
+    Ack, Args, Builder, Cluster, Data, LocalBus, Namespace, PublicError, PublishError, PublishMessage,
+    Publisher, Recipients, Socket, SocketIo, TestClient,
 };
 
-use crate::support::{Test, refusal};
+use crate::support::{Test, idle, refusal};
 
 /// A message with or without a room and a socket.
 fn message(room: Option<&str>, socket: Option<&str>, broadcast: bool) -> PublishMessage {
@@ -26,7 +26,19 @@ fn namespace() -> Namespace {
 }
 
 fn server() -> SocketIo {
-    SocketIo::builder()
+    build(SocketIo::builder())
+}
+
+/// Nodes that know each other.
+async fn nodes<const N: usize>() -> [SocketIo; N] {
+    let bus = LocalBus::new();
+    let nodes = std::array::from_fn(|_| build(SocketIo::builder().cluster(Cluster::new(bus.clone()))));
+    idle().await;
+    nodes
+}
+
+fn build(builder: Builder) -> SocketIo {
+    builder
         .namespace("/", namespace())
         .namespace("/blog", namespace())
         .namespace("/default", namespace())
@@ -143,6 +155,121 @@ async fn each_kind_of_recipients_gets_the_message_once() -> Test {
         assert_eq!(publisher.publish(&message)?.reached(), 0, "{message:?}");
         assert_eq!(received([&mut member, &mut other, &mut blog, &mut second]).await, [0; 4], "{message:?}");
     }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_hears_of_it_on_the_other_nodes_or_on_all() -> Test {
+    let [one, two, three] = nodes().await;
+    let publisher = Publisher::new(&one);
+    let (mut here, mut there) = (enter(&one, "/blog", None).await, enter(&two, "/blog", None).await);
+    let (mut third, mut root) = (enter(&three, "/blog", None).await, enter(&two, "/", None).await);
+    let mut counts = async || received([&mut here, &mut there, &mut third, &mut root]).await;
+    let blog = message(None, None, false).namespace("blog");
+    assert_eq!(publisher.publish(&blog)?.reached(), 0);
+    assert_eq!(counts().await, [0, 1, 1, 0]);
+    assert_eq!(publisher.publish_all(&blog)?.reached(), 1);
+    assert_eq!(counts().await, [1, 1, 1, 0]);
+    publisher.publish(&message(None, None, false))?;
+    assert_eq!(counts().await, [0, 0, 0, 1]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_members_of_a_room_hear_of_it() -> Test {
+    let [one, two] = nodes().await;
+    let publisher = Publisher::new(&one);
+    let r = Some("members");
+    let (mut here, mut there) = (enter(&one, "/blog", r).await, enter(&two, "/blog", r).await);
+    let (mut other, mut root) = (enter(&two, "/blog", None).await, enter(&two, "/", r).await);
+    let mut counts = async || received([&mut here, &mut there, &mut other, &mut root]).await;
+    let members = message(r, None, false).namespace("blog");
+    publisher.publish(&members)?;
+    assert_eq!(counts().await, [0, 1, 0, 0]);
+    publisher.publish_all(&members)?;
+    assert_eq!(counts().await, [1, 1, 0, 0]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_socket_is_found_on_whichever_node_in_whichever_namespace() -> Test {
+    let [one, two] = nodes().await;
+    let publisher = Publisher::new(&one);
+    let (mut here, mut there) = (enter(&one, "/blog", None).await, enter(&two, "/blog", None).await);
+    let (mut other, mut root) = (enter(&two, "/blog", None).await, enter(&two, "/", None).await);
+    let ids = [&here, &there, &other, &root].map(|client| client.id().to_owned());
+    for (at, id) in ids.iter().enumerate() {
+        let mut expected = [0; 4];
+        expected[at] = 1;
+        publisher.publish_all(&message(None, Some(id), false))?;
+        assert_eq!(received([&mut here, &mut there, &mut other, &mut root]).await, expected);
+        // The first is on the node that publishes.
+        expected[0] = 0;
+        publisher.publish(&message(None, Some(id), false))?;
+        assert_eq!(received([&mut here, &mut there, &mut other, &mut root]).await, expected);
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_socket_is_left_out_of_a_namespace_or_a_room_on_whichever_node() -> Test {
+    let [one, two] = nodes().await;
+    let publisher = Publisher::new(&one);
+    let r = Some("members");
+    let (mut here, mut there) = (enter(&one, "/blog", r).await, enter(&two, "/blog", r).await);
+    let (mut member, mut other) = (enter(&two, "/blog", r).await, enter(&two, "/blog", None).await);
+    let (here_id, there_id) = (here.id().to_owned(), there.id().to_owned());
+    let table = [
+        (message(None, Some(&there_id), true), [1, 0, 1, 1]),
+        (message(r, Some(&there_id), true), [1, 0, 1, 0]),
+        (message(None, Some(&here_id), true), [0, 1, 1, 1]),
+        (message(r, Some(&here_id), true), [0, 1, 1, 0]),
+    ];
+    for (message, mut expected) in table {
+        let message = message.namespace("blog");
+        publisher.publish_all(&message)?;
+        let got = received([&mut here, &mut there, &mut member, &mut other]).await;
+        assert_eq!(got, expected, "{message:?}");
+        expected[0] = 0;
+        publisher.publish(&message)?;
+        let got = received([&mut here, &mut there, &mut member, &mut other]).await;
+        assert_eq!(got, expected, "{message:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_serves_its_own_sockets_tells_the_others() -> Test {
+    let bus = LocalBus::new();
+    let updated = async |socket: Socket, Data(id): Data<String>| {
+        let sent = socket.to("members").local().emit("e", &id).reached();
+        let message = PublishMessage::new("e", [id]).namespace("blog").room("members");
+        Publisher::new(socket.io()).publish(&message)?;
+        Ok::<_, PublishError>(Ack(sent))
+    };
+    let node = || {
+        let blog = namespace().on("ArticleUpdated", updated);
+        SocketIo::builder().cluster(Cluster::new(bus.clone())).namespace("/blog", blog).build()
+    };
+    let (one, two) = (node()?, node()?);
+    idle().await;
+    let r = Some("members");
+    let (mut author, mut here) = (enter(&one, "/blog", r).await, enter(&one, "/blog", r).await);
+    let (mut there, mut other) = (enter(&two, "/blog", r).await, enter(&two, "/blog", None).await);
+    assert_eq!(author.emit_with_ack::<usize>("ArticleUpdated", "7").await?, 1);
+    assert_eq!(received([&mut author, &mut here, &mut there, &mut other]).await, [0, 1, 1, 0]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_of_a_pattern_may_be_on_another_node_alone() -> Test {
+    let [one, two] = nodes().await;
+    let publisher = Publisher::new(&one);
+    let mut there = enter(&two, "/room/7", None).await;
+    publisher.publish(&message(None, None, false).namespace("room/7"))?;
+    assert_eq!(received([&mut there]).await, [1]);
+    let unknown = publisher.publish(&message(None, None, false).namespace("/rooms"));
+    assert_eq!(unknown.map(drop), Err(PublishError::UnknownNamespace("/rooms".into())));
     Ok(())
 }
 

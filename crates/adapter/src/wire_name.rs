@@ -76,10 +76,10 @@ mod tests {
 
         #[test]
         fn no_plain_room_has_the_wire_name_of_a_users(plain in name(), user in name()) {
-            let (plain, user) = (Room::new(plain), Room::user(user));
+            let (plain, user, users) = (Room::new(plain), Room::user(user), Room::users());
             prop_assert_ne!(plain.wire_name(), user.wire_name());
-            prop_assert_ne!(plain.wire_name(), Room::users().wire_name());
-            prop_assert_ne!(user.wire_name(), Room::users().wire_name());
+            prop_assert_ne!(plain.wire_name(), users.wire_name());
+            prop_assert_ne!(user.wire_name(), users.wire_name());
         }
     }
 
