@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tower_socketio::adapter::{Cluster, LocalBus};
-use tower_socketio::{AckError, Namespace};
+use tower_socketio::{AckError, Namespace, SocketIo, TestClient};
 
 use super::support::{Cable, node, nodes};
 use crate::support::{Test, idle, join};
@@ -84,6 +84,32 @@ async fn questions_can_be_for_clients_on_other_nodes_alone() -> Test {
     there.answer::<()>("q", 5).await?;
     let all: Vec<_> = answers.map(|answer| answer.expect("an answer")).collect().await;
     assert_eq!(all, [5]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pattern_asks_the_clients_of_its_namespaces_on_all_nodes() -> Test {
+    let cable = Cable::new(&LocalBus::new()).slow("/chat/b");
+    let build = || {
+        let builder = SocketIo::builder().cluster(Cluster::new(cable.clone()));
+        builder.namespace("/chat/{room}", Namespace::new()).build()
+    };
+    let (one, two) = (build()?, build()?);
+    let mut clients = Vec::new();
+    for namespace in ["/chat/a", "/chat/b", "/chat/c"] {
+        for io in [&one, &two] {
+            clients.push(TestClient::new(io).connect(namespace).await?);
+        }
+    }
+    tokio::time::sleep(SECOND).await;
+    let start = tokio::time::Instant::now();
+    let answers = one.of("/chat/{room}").emit_with_ack::<u32>("q", ());
+    let all = tokio::spawn(answers.map(|answer| answer.expect("an answer")).collect::<Vec<_>>());
+    for client in &mut clients {
+        client.answer::<()>("q", 1).await?;
+    }
+    assert_eq!(all.await?, [1; 6]);
+    assert!(start.elapsed() < SECOND);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tower_socketio::adapter::{BoxFuture, Bus, BusError, Cluster, Inbox, LocalBus, Message, Offset, To};
 use tower_socketio::{Namespace, SocketIo, TestClient};
@@ -26,16 +27,21 @@ pub(super) async fn nothing_came(io: &SocketIo, client: &mut TestClient) -> Test
     Ok(client.next::<()>("the end").await?)
 }
 
-/// A connection to a bus that can be cut, without the other nodes being told.
+/// A connection to a bus that can be cut, without the other nodes being told, and is slow for one namespace.
 #[derive(Clone, Debug)]
 pub(super) struct Cable {
     bus: LocalBus,
     cut: Arc<AtomicBool>,
+    slow: Option<&'static str>,
 }
 
 impl Cable {
     pub(super) fn new(bus: &LocalBus) -> Self {
-        Self { bus: bus.clone(), cut: Arc::default() }
+        Self { bus: bus.clone(), cut: Arc::default(), slow: None }
+    }
+
+    pub(super) fn slow(self, namespace: &'static str) -> Self {
+        Self { slow: Some(namespace), ..self }
     }
 
     pub(super) fn cut(&self) {
@@ -67,7 +73,13 @@ impl Bus for Cable {
         if self.cut.load(Ordering::Relaxed) {
             return Box::pin(async { Ok(None) });
         }
-        self.bus.publish(message, to)
+        let is_slow = self.slow.is_some() && self.slow == message.namespace.as_deref();
+        Box::pin(async move {
+            if is_slow {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            self.bus.publish(message, to).await
+        })
     }
 
     fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {

@@ -82,11 +82,11 @@ fn follow(nodes: &[Arc<dyn Adapter>], steps: Vec<Step>, settle: impl Fn()) -> Re
             Step::Broadcast(to) => {
                 let mut expected: Vec<_> = model.meant(&to).map(|socket| socket.id().to_owned()).collect();
                 expected.sort();
-                log.lock().unwrap().clear();
+                log.lock().expect("no test panics with the log").clear();
                 let here = ids(&**node, &to);
                 prop_assert_eq!(node.broadcast(&packet(None), &to), here.len());
                 settle();
-                let mut got = log.lock().unwrap().clone();
+                let mut got = log.lock().expect("no test panics with the log").clone();
                 got.sort();
                 prop_assert_eq!(&got, &expected);
                 let mut everywhere: Vec<_> = nodes.iter().flat_map(|node| ids(&**node, &to)).collect();
@@ -100,7 +100,7 @@ fn follow(nodes: &[Arc<dyn Adapter>], steps: Vec<Step>, settle: impl Fn()) -> Re
                         poll(&mut fetch).expect("the other nodes have answered")
                     }
                 };
-                let fetched = fetched.unwrap();
+                let fetched = fetched.expect("all nodes can be reached");
                 prop_assert_eq!(fetched.len(), model.meant(&to).count());
                 for socket in fetched {
                     let rooms =
