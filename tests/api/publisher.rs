@@ -160,18 +160,19 @@ async fn each_kind_of_recipients_gets_the_message_once() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_hears_of_it_on_the_other_nodes_or_on_all() -> Test {
-    let [one, two, three] = nodes().await;
+    let [one, two, three, four] = nodes().await;
     let publisher = Publisher::new(&one);
     let (mut here, mut there) = (enter(&one, "/blog", None).await, enter(&two, "/blog", None).await);
-    let (mut third, mut root) = (enter(&three, "/blog", None).await, enter(&two, "/", None).await);
-    let mut counts = async || received([&mut here, &mut there, &mut third, &mut root]).await;
+    let (mut third, mut fourth) = (enter(&three, "/blog", None).await, enter(&four, "/blog", None).await);
+    let mut root = enter(&two, "/", None).await;
+    let mut counts = async || received([&mut here, &mut there, &mut third, &mut fourth, &mut root]).await;
     let blog = message(None, None, false).namespace("blog");
     assert_eq!(publisher.publish(&blog)?.reached(), 0);
-    assert_eq!(counts().await, [0, 1, 1, 0]);
+    assert_eq!(counts().await, [0, 1, 1, 1, 0]);
     assert_eq!(publisher.publish_all(&blog)?.reached(), 1);
-    assert_eq!(counts().await, [1, 1, 1, 0]);
+    assert_eq!(counts().await, [1, 1, 1, 1, 0]);
     publisher.publish(&message(None, None, false))?;
-    assert_eq!(counts().await, [0, 0, 0, 1]);
+    assert_eq!(counts().await, [0, 0, 0, 0, 1]);
     Ok(())
 }
 
@@ -335,6 +336,24 @@ async fn a_handler_refuses_with_what_is_wrong() -> Test {
     assert_eq!(empty, ("`event` is empty".to_owned(), Some("empty".to_owned())));
     assert_eq!(publish(message(None, None, false)).await?, 1);
     assert_eq!(client.next::<u32>("e").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_handler_of_many_namespaces_knows_in_which_it_is() -> Test {
+    let io = SocketIo::default();
+    for name in ["/", "/blog", "/default"] {
+        let name_of = async |socket: Socket| Ack(socket.namespace().name().to_owned());
+        io.namespace(name, Namespace::new().on("where", name_of))?;
+    }
+    for (given, name) in [("default", "/"), ("blog", "/blog"), ("/default", "/default")] {
+        let mut client = enter(&io, name, None).await;
+        assert_eq!(client.emit_with_ack::<String>("where", ()).await?, name);
+        let message = PublishMessage::new("e", [name]).namespace(given);
+        assert_eq!(Publisher::new(&io).publish_all(&message)?.reached(), 1);
+        assert_eq!(client.next::<String>("e").await?, name);
+        client.disconnect();
+    }
     Ok(())
 }
 
