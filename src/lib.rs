@@ -45,6 +45,23 @@ pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};
 )]
 pub mod middleware {}
 
+#[cfg_attr(
+    feature = "axum",
+    doc = include_str!("../docs/deployment.md"),
+    doc = "\n# nginx\n\n```nginx",
+    doc = include_str!("../docs/proxies/nginx.conf"),
+    doc = "```\n\n# HAProxy\n\n```haproxy",
+    doc = include_str!("../docs/proxies/haproxy.cfg"),
+    doc = "```\n\n# Caddy\n\n```caddyfile",
+    doc = include_str!("../docs/proxies/Caddyfile"),
+    doc = "```"
+)]
+#[cfg_attr(
+    not(feature = "axum"),
+    doc = "Deployment: several nodes and proxies; shown with the feature `axum`."
+)]
+pub mod deployment {}
+
 #[doc(inline)]
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe } from "node:test";
-import { context, one } from "../support/clients.mjs";
+import { context, each, one } from "../support/clients.mjs";
 import { same } from "../support/expect.mjs";
 import * as proxies from "../support/proxies.mjs";
 import { fresh, shared } from "../support/server.mjs";
@@ -46,6 +46,18 @@ for (const name of proxies.PROXIES) {
       socket.close();
     });
 
+    if (name === "nginx") each("F24 a client whose message is above nginx's limit starts a new session", proxy, async ({ connect }, t) => {
+      const peer = await connect("/", { ...proxies.from(t), reconnection: true, reconnectionDelay: 20 });
+      const { id } = peer;
+      const gone = new Promise((resolve) => peer.socket.once("disconnect", resolve));
+      const back = new Promise((resolve) => peer.socket.once("connect", resolve));
+      peer.emit("ack", "x".repeat(1_100_000));
+      assert.equal(await gone, "transport error");
+      await back;
+      assert.notEqual(peer.id, id);
+      same(await peer.call("ack", 1), [1]);
+    }, { clients: ["client4", "client2"], modes: ["polling"] });
+
     if (name === "caddy") return; // whose own redirection belongs to its own certificates
     one(`F24 ${name} sends clients without TLS to the same place with it`, async () => {
       const { status, headers } = await proxies.request(`${proxy.plain}${POLLING}`, { headers: { host: "example.com" } });
@@ -63,17 +75,19 @@ one("F24 nginx refuses a body above its own limit, and the session lives", async
   same((await proxies.request(session, { method: "POST", body: "40" })).body, "ok");
 });
 
-one("F24 nginx cuts a WebSocket that is silent for longer than its timeout, and heartbeats keep one alive", async (t) => {
-  const [silent, lively] = [await fresh()(t), await fresh({ "ping-interval": 200 })(t)];
-  for (const [node, cut] of [[silent, true], [lively, false]]) {
-    const proxy = await proxies.own(t, "nginx", [node, node], "impatient");
-    const peer = await context(t, proxy).connect("/", proxies.from(t));
-    const gone = new Promise((resolve) => peer.socket.once("disconnect", resolve));
-    let pings = 0;
-    const kept = new Promise((resolve) => peer.manager.on("ping", () => ++pings === 10 && resolve("kept")));
-    assert.equal(await Promise.race([gone, kept]), cut ? "transport close" : "kept");
-  }
-}, { timeout: 20_000 });
+for (const name of ["nginx", "haproxy"]) {
+  one(`F24 ${name} cuts a WebSocket that is silent for longer than its timeout, and heartbeats keep one alive`, async (t) => {
+    const [silent, lively] = [await fresh()(t), await fresh({ "ping-interval": 200 })(t)];
+    for (const [node, cut] of [[silent, true], [lively, false]]) {
+      const proxy = await proxies.own(t, name, [node, node], "impatient");
+      const peer = await context(t, proxy).connect("/", proxies.from(t));
+      const gone = new Promise((resolve) => peer.socket.once("disconnect", resolve));
+      let pings = 0;
+      const kept = new Promise((resolve) => peer.manager.on("ping", () => ++pings === 12 && resolve("kept")));
+      assert.equal(await Promise.race([gone, kept]), cut ? "transport close" : "kept");
+    }
+  }, { timeout: 20_000 });
+}
 
 /** One request of HTTP/2. */
 async function stream(session, path, body) {

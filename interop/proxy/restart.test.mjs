@@ -6,6 +6,7 @@ import * as proxies from "../support/proxies.mjs";
 import { own } from "../support/server.mjs";
 import { Talker, judge, record } from "../support/talker.mjs";
 
+const POLLING = "/socket.io/?EIO=4&transport=polling";
 const RECONNECTING = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 };
 
 for (const name of proxies.PROXIES) {
@@ -14,12 +15,7 @@ for (const name of proxies.PROXIES) {
     const options = { "trust-proxies": "127.0.0.1/32", cookie: "io", drain: 1000, record: file };
     const nodes = [await own(t, options), await own(t, options)];
     const proxy = await proxies.own(t, name, nodes);
-    const kinds = ["client4", "client2"].flatMap((client) => MODES.map((mode) => [client, mode]));
-    const peers = await Promise.all(
-      range(30).map((i) =>
-        context(t, proxy, ...kinds[i % kinds.length]).connect("/", { ...proxies.from(t, `127.0.${i + 1}.1`), ...RECONNECTING }),
-      ),
-    );
+    const peers = await crowd(t, proxy, 30);
     const talkers = peers.map((peer, i) => new Talker(peer, `client-${i}`));
     same(await homes(peers), new Set(nodes.map(({ port }) => port)));
 
@@ -41,6 +37,54 @@ for (const name of proxies.PROXIES) {
     const told = talkers.reduce((sum, { told }) => sum + told, 0);
     t.diagnostic(`${name}: ${told} events, ${lines().length} handled, ${unanswered} of these unanswered`);
   }, { timeout: 60_000 });
+}
+
+for (const name of proxies.PROXIES) {
+  one(`G20 ${name} brings new sessions to another node than the one that is draining`, async (t) => {
+    const options = { cookie: "io", drain: 60_000 };
+    const [old, next] = [await own(t, { ...options, "sid-prefix": "old" }), await own(t, { ...options, "sid-prefix": "next" })];
+    const proxy = await proxies.own(t, name, [old, next]);
+    const address = (i) => ({ localAddress: `127.0.${i}.1` });
+    const open = (i) => proxies.request(`${proxy.url}${POLLING}`, address(i));
+    const sid = ({ body }) => JSON.parse(body.slice(1)).sid;
+    const sessions = (await Promise.all(range(40).map(async (i) => [i + 1, sid(await open(i + 1))]))).filter(([, of]) => of.startsWith("old"));
+    assert.ok(sessions.length > 3);
+
+    // The first one has to go at once, the others not for a long time.
+    old.signal("SIGTERM");
+    while ((await proxies.request(`${old.url}${POLLING}`)).status !== 503);
+    const opened = [];
+    for (const [i] of sessions) opened.push(await open(i));
+    const refused = opened.filter(({ status }) => status === 503).length;
+    // Caddy tells the first one itself, and is warned by it.
+    assert.ok(refused <= (name === "caddy" ? 1 : 0), `${refused} were refused`);
+    for (const answer of opened) if (answer.status !== 503) assert.match(sid(answer), /^next/);
+
+    if (name === "caddy") return; // which sends what is left to the other node, too
+    const post = { method: "POST", body: "40" };
+    const posts = sessions.map(([i, of]) => proxies.request(`${proxy.url}${POLLING}&sid=${of}`, { ...address(i), ...post }));
+    const kept = (await Promise.all(posts)).filter(({ status }) => status === 200).length;
+    assert.equal(kept, sessions.length - 1);
+  });
+
+  one(`F24 behind ${name} the clients of a node that dies go to the other one`, async (t) => {
+    const nodes = [await own(t, { cookie: "io" }), await own(t, { cookie: "io" })];
+    const proxy = await proxies.own(t, name, nodes);
+    const peers = await crowd(t, proxy, 18);
+    same(await homes(peers), new Set(nodes.map(({ port }) => port)));
+    await nodes[0].stop();
+    same(await homes(peers), new Set([nodes[1].port]));
+  }, { timeout: 30_000 });
+}
+
+/** Clients of both versions and over every transport, each from an address of its own. */
+function crowd(t, proxy, number) {
+  const kinds = ["client4", "client2"].flatMap((client) => MODES.map((mode) => [client, mode]));
+  return Promise.all(
+    range(number).map((i) =>
+      context(t, proxy, ...kinds[i % kinds.length]).connect("/", { ...proxies.from(t, `127.0.${i + 1}.1`), ...RECONNECTING }),
+    ),
+  );
 }
 
 /** The nodes on which these clients are, when all of them are somewhere. */

@@ -9,13 +9,13 @@ import { shared } from "../support/server.mjs";
 const CLIENTS = ["client4", "client2"];
 const NODE = { "trust-proxies": "127.0.0.1/32", cookie: "io" };
 const nodes = [shared(NODE), shared(NODE)];
-const nginx = proxies.shared("nginx", nodes, "roundRobin");
 const BIG = Buffer.from(range(700_000).map((i) => i % 251));
 
 for (const name of proxies.PROXIES) {
   describe(name, () => {
     const proxy = proxies.shared(name, nodes);
     const closed = proxies.shared(name, nodes, "withoutUpgrades");
+    const unsticky = proxies.shared(name, nodes, "unsticky");
 
     each(`F24 ${name} passes every transport, with Upgrade headers the WebSocket`, proxy, async ({ connect, mode }, t) => {
       const peer = await connect("/", proxies.from(t));
@@ -63,6 +63,20 @@ for (const name of proxies.PROXIES) {
     one(`D45 ${name} keeps each of many clients on one of two nodes`, (t) => crowd(t, proxy, (t, i) => proxies.from(t, `127.0.${i}.1`)), {
       timeout: 30_000,
     });
+
+    each(`D45 behind ${name} without sticky sessions the WebSocket works`, unsticky, async ({ connect }, t) => {
+      const peers = await Promise.all(range(8).map(() => connect("/", proxies.from(t))));
+      same(await Promise.all(peers.map((peer, i) => peer.call("ack", i))), range(8).map((i) => [i]));
+    }, { clients: CLIENTS, modes: ["websocket"] });
+
+    each(`D45 behind ${name} without sticky sessions those that poll end`, unsticky, async ({ open }, t) => {
+      const peers = range(4).map(() => open("/", proxies.from(t)));
+      await Promise.all(peers.map((peer) => {
+        const talk = () => peer.call("ack").then(talk);
+        talk();
+        return new Promise((resolve) => peer.manager.on("close", resolve));
+      }));
+    }, { clients: CLIENTS, modes: ["polling"] });
   });
 }
 
@@ -73,22 +87,6 @@ for (const name of ["haproxy", "caddy"]) {
     await crowd(t, proxy, (t) => ({ ...proxies.from(t), withCredentials: true }), ["client4"]);
   }, { timeout: 30_000 });
 }
-
-each("D45 behind nginx without sticky sessions the WebSocket alone works, and polling does not", nginx, async ({ open, mode }, t) => {
-  const peers = range(8).map(() => open("/", proxies.from(t)));
-  if (mode === "websocket") {
-    const calls = peers.map(async (peer) => (await (await peer.connected()).call("connection"))[0].node);
-    return same(new Set(await Promise.all(calls)), new Set(nodes.map(({ port }) => port)));
-  }
-  // Half of a session's requests reach a node that does not know it: sooner or later it ends.
-  await Promise.all(
-    peers.map((peer) => {
-      const talk = () => peer.call("ack").then(talk);
-      talk();
-      return new Promise((resolve) => peer.manager.on("close", resolve));
-    }),
-  );
-}, { clients: CLIENTS, modes: ["websocket", "polling"] });
 
 /** Many clients, each with several requests at a time: a request that goes astray would end a session. */
 async function crowd(t, proxy, options, clients = CLIENTS) {

@@ -40,8 +40,8 @@ const kinds = {
       ["proxy_set_header Upgrade    $http_upgrade;", ""],
       ["proxy_set_header Connection $connection_to_node;", ""],
     ],
-    roundRobin: [["hash $remote_addr consistent;", ""]],
-    impatient: [["proxy_read_timeout   60s;", "proxy_read_timeout 1s;"]],
+    unsticky: [["hash $remote_addr consistent;", ""]],
+    impatient: [["proxy_read_timeout   60s;", "proxy_read_timeout 2s;"]],
   },
   haproxy: {
     file: "haproxy.cfg",
@@ -52,6 +52,8 @@ const kinds = {
     ],
     around: () => ({ global: "global\n    maxconn 8000\n" }),
     command: ({ folder }) => ["haproxy", "-db", "-f", `${folder}/global`, "-f", `${folder}/haproxy.cfg`],
+    unsticky: [["stick store-response res.cook(io)", ""], ["stick match url_param(sid)", ""]],
+    impatient: [["timeout tunnel  60s", "timeout tunnel 2s"]],
     withoutUpgrades: [["option forwardfor", "option forwardfor\n    http-request deny if { hdr(upgrade) -m found }"]],
     byCookie: [
       ["stick-table type string len 64 size 1m expire 5m", "cookie node insert indirect nocache httponly secure"],
@@ -71,6 +73,7 @@ const kinds = {
     around: () => ({}),
     command: ({ folder }) => ["caddy", "run", "--adapter", "caddyfile", "--config", `${folder}/Caddyfile`],
     withoutUpgrades: [["reverse_proxy", "@upgrade header Upgrade *\n\trespond @upgrade 400\n\treverse_proxy"]],
+    unsticky: [["lb_policy ip_hash", ""]],
     byCookie: [["lb_policy ip_hash", "lb_policy cookie node"]],
   },
 };

@@ -57,7 +57,9 @@ async fn serve(options: Options) -> Result<(), Error> {
 
     let stop = drain_on_sigterm(io, options.drain)?;
     println!("listening on http://{address}");
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 
