@@ -17,6 +17,8 @@ for (const name of proxies.PROXIES) {
     const proxy = await proxies.own(t, name, nodes);
     const peers = await crowd(t, proxy, 30);
     const talkers = peers.map((peer, i) => new Talker(peer, `client-${i}`));
+    const answers = () => Promise.all(talkers.map((talker) => talker.answered()));
+    await answers();
     same(await homes(peers), new Set(nodes.map(({ port }) => port)));
 
     for (const i of range(2)) {
@@ -24,6 +26,7 @@ for (const name of proxies.PROXIES) {
       leaving.signal("SIGTERM");
       same(await leaving.exit, { code: 0, signal: null });
       same(await homes(peers), new Set([staying.port]));
+      await answers();
       nodes[i] = await own(t, { ...options, port: leaving.port });
     }
     // Whoever comes now may go to either.

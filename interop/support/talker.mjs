@@ -19,7 +19,7 @@ export function record(t) {
 /** Tells one number after the other until `stop`; what a lost connection leaves unanswered is not told again. */
 export class Talker {
   constructor(peer, name) {
-    Object.assign(this, { peer, name, acknowledged: [], told: 0, going: true });
+    Object.assign(this, { peer, name, acknowledged: [], told: 0, going: true, waiting: [] });
     this.done = this.talk();
   }
 
@@ -35,12 +35,18 @@ export class Talker {
         socket.emit("record", this.name, number, (...answer) => {
           assert.deepEqual(answer, []);
           this.acknowledged.push(number);
+          this.waiting.splice(0).forEach((wake) => wake());
           resolve();
         });
       });
       socket.off("disconnect", lost);
       await new Promise((resolve) => setTimeout(resolve, PACE));
     }
+  }
+
+  /** Waits for the next acknowledgement. */
+  answered() {
+    return new Promise((wake) => this.waiting.push(wake));
   }
 
   async stop() {

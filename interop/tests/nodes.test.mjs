@@ -68,6 +68,8 @@ one("G20 a draining node's 1000 clients move to another node, and what was ackno
   const peers = [];
   for (const _ of range(CLIENTS / 50)) peers.push(...(await Promise.all(range(50).map(() => connect("/", RECONNECTING)))));
   const talkers = peers.map((peer, i) => new Talker(peer, `client-${i}`));
+  const answers = () => Promise.all(talkers.map((talker) => talker.answered()));
+  await answers();
 
   // Of each client: when it was sent away, why, and when it was back, in ms from the drain's begin.
   const moves = peers.map(async ({ socket }) => {
@@ -81,6 +83,7 @@ one("G20 a draining node's 1000 clients move to another node, and what was ackno
   old.signal("SIGTERM");
   const moved = await Promise.all(moves);
   same(await old.exit, { code: 0, signal: null });
+  await answers();
   await Promise.all(talkers.map((talker) => talker.stop()));
 
   const connections = await Promise.all(peers.map(async (peer) => (await peer.call("connection"))[0]));
