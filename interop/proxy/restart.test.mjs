@@ -44,7 +44,7 @@ for (const name of proxies.PROXIES) {
 
 for (const name of proxies.PROXIES) {
   one(`G20 ${name} brings new sessions to another node than the one that is draining`, async (t) => {
-    const options = { cookie: "io", drain: 60_000 };
+    const options = { cookie: "io", drain: 600_000 };
     const [old, next] = [await own(t, { ...options, "sid-prefix": "old" }), await own(t, { ...options, "sid-prefix": "next" })];
     const proxy = await proxies.own(t, name, [old, next]);
     const address = (i) => ({ localAddress: `127.0.${i}.1` });

@@ -4,8 +4,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const PACE = 200;
-
 /** A file for the option `record`; `lines()` gives what is in it. */
 export function record(t) {
   const folder = mkdtempSync(join(tmpdir(), "record-"));
@@ -18,8 +16,9 @@ export function record(t) {
 
 /** Tells one number after the other until `stop`; what a lost connection leaves unanswered is not told again. */
 export class Talker {
-  constructor(peer, name) {
-    Object.assign(this, { peer, name, acknowledged: [], told: 0, going: true, waiting: [] });
+  /** `pace`: how long to wait after an answer, in ms. */
+  constructor(peer, name, pace = 200) {
+    Object.assign(this, { peer, name, pace, acknowledged: [], told: 0, going: true, waiting: [] });
     this.done = this.talk();
   }
 
@@ -40,7 +39,7 @@ export class Talker {
         });
       });
       socket.off("disconnect", lost);
-      await new Promise((resolve) => setTimeout(resolve, PACE));
+      await new Promise((resolve) => setTimeout(resolve, this.pace));
     }
   }
 
