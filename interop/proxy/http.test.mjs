@@ -14,12 +14,12 @@ for (const name of proxies.PROXIES) {
   describe(name, () => {
     const proxy = proxies.shared(name, nodes);
 
-    one(`F24 ${name} passes what is not Socket.IO's to the application`, async () => {
+    one("F24 what is not Socket.IO's passes to the application", async () => {
       const { status, body } = await proxies.request(`${proxy.url}/elsewhere`);
       same([status, body], [404, "inner"]);
     });
 
-    one(`F24 ${name} speaks HTTP/2 to clients, and polls come through`, async (t) => {
+    one("F24 polls pass by HTTP/2", async (t) => {
       const session = await proxies.http2(t, proxy);
       const open = JSON.parse((await stream(session, POLLING)).slice(1));
       const poll = `${POLLING}&sid=${open.sid}`;
@@ -27,7 +27,7 @@ for (const name of proxies.PROXIES) {
       assert.match(await stream(session, poll), /^40\{"sid":/);
     });
 
-    one(`F24 where ${name} offers the WebSocket over HTTP/2, it works`, async (t) => {
+    one("F24 where WebSockets are offered over HTTP/2, they work", async (t) => {
       const session = await proxies.http2(t, proxy);
       const offered = session.remoteSettings.enableConnectProtocol === true;
       t.diagnostic(`${name} ${offered ? "offers" : "does not offer"} it`);
@@ -59,7 +59,7 @@ for (const name of proxies.PROXIES) {
     }, { clients: ["client4", "client2"], modes: ["polling"] });
 
     if (name === "caddy") return; // whose own redirection belongs to its own certificates
-    one(`F24 ${name} sends clients without TLS to the same place with it`, async () => {
+    one("F24 clients without TLS are sent to the same place with it", async () => {
       const { status, headers } = await proxies.request(`${proxy.plain}${POLLING}`, { headers: { host: "example.com" } });
       same([status, headers.location], [301, `https://example.com${POLLING}`]);
     });
@@ -76,17 +76,19 @@ one("F24 nginx refuses a body above its own limit, and the session lives", async
 });
 
 for (const name of ["nginx", "haproxy"]) {
-  one(`F24 ${name} cuts a WebSocket that is silent for longer than its timeout, and heartbeats keep one alive`, async (t) => {
-    const [silent, lively] = [await fresh()(t), await fresh({ "ping-interval": 200 })(t)];
-    for (const [node, cut] of [[silent, true], [lively, false]]) {
-      const proxy = await proxies.own(t, name, [node, node], "impatient");
-      const peer = await context(t, proxy).connect("/", proxies.from(t));
-      const gone = new Promise((resolve) => peer.socket.once("disconnect", resolve));
-      let pings = 0;
-      const kept = new Promise((resolve) => peer.manager.on("ping", () => ++pings === 12 && resolve("kept")));
-      assert.equal(await Promise.race([gone, kept]), cut ? "transport close" : "kept");
-    }
-  }, { timeout: 20_000 });
+  describe(`${name}'s timeout`, () => {
+    one("F24 a WebSocket that is silent for longer than the proxy's timeout is cut, and heartbeats keep one alive", async (t) => {
+      const [silent, lively] = [await fresh()(t), await fresh({ "ping-interval": 200 })(t)];
+      for (const [node, cut] of [[silent, true], [lively, false]]) {
+        const proxy = await proxies.own(t, name, [node, node], "impatient");
+        const peer = await context(t, proxy).connect("/", proxies.from(t));
+        const gone = new Promise((resolve) => peer.socket.once("disconnect", resolve));
+        let pings = 0;
+        const kept = new Promise((resolve) => peer.manager.on("ping", () => ++pings === 12 && resolve("kept")));
+        assert.equal(await Promise.race([gone, kept]), cut ? "transport close" : "kept");
+      }
+    }, { timeout: 20_000 });
+  });
 }
 
 /** One request of HTTP/2. */

@@ -17,7 +17,7 @@ for (const name of proxies.PROXIES) {
     const closed = proxies.shared(name, nodes, "withoutUpgrades");
     const unsticky = proxies.shared(name, nodes, "unsticky");
 
-    each(`F24 ${name} passes every transport, with Upgrade headers the WebSocket`, proxy, async ({ connect, mode }, t) => {
+    each("F24 every transport passes, with Upgrade headers the WebSocket", proxy, async ({ connect, mode }, t) => {
       const peer = await connect("/", proxies.from(t));
       const transport = mode === "polling" ? "polling" : "websocket";
       assert.equal(peer.transport, transport);
@@ -25,19 +25,19 @@ for (const name of proxies.PROXIES) {
       same([connection.transport, connection.secure], [transport, true]);
     }, { clients: CLIENTS });
 
-    each(`F24 ${name} passes big binary both ways`, proxy, async ({ connect }, t) => {
+    each("F24 big binary passes both ways", proxy, async ({ connect }, t) => {
       const peer = await connect("/", proxies.from(t));
       same(await peer.call("ack", BIG, "and", { more: BIG.subarray(0, 1000) }), [BIG, "and", { more: BIG.subarray(0, 1000) }]);
     }, { clients: CLIENTS });
 
-    each(`F24 behind ${name} the server knows a client's address, whatever it claims`, proxy, async ({ connect }, t) => {
+    each("F24 the server knows a client's address and its TLS, whatever the client claims", proxy, async ({ connect }, t) => {
       const extraHeaders = { "X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "http", "X-Real-IP": "198.51.100.1" };
       const peer = await connect("/", { ...proxies.from(t, "127.0.7.9"), extraHeaders });
       const [{ address, secure }] = await peer.call("connection");
       same({ address, secure }, { address: "127.0.7.9", secure: true });
     }, { clients: CLIENTS });
 
-    each(`F24 a client that ${name} denies the upgrade stays connected by polling`, closed, async ({ open }, t) => {
+    each("F24 a client that is denied the upgrade stays connected by polling", closed, async ({ open }, t) => {
       const peer = open("/", { ...proxies.from(t), noWait: true });
       const denied = new Promise((resolve) => peer.manager.engine.once("upgradeError", resolve));
       await peer.connected();
@@ -49,27 +49,27 @@ for (const name of proxies.PROXIES) {
       same([peer.transport, connection.transport, gone], ["polling", "polling", false]);
     }, { clients: CLIENTS, modes: ["upgrade"] });
 
-    each(`F24 a client that knows the WebSocket only cannot connect if ${name} denies it`, closed, async ({ open }, t) => {
+    each("F24 a client of the WebSocket alone cannot connect where it is denied", closed, async ({ open }, t) => {
       assert.ok(await open("/", proxies.from(t)).refused());
     }, { clients: CLIENTS, modes: ["websocket"] });
 
-    one(`F24 a client that tries all transports comes past ${name} by polling if it denies the WebSocket`, async (t) => {
+    one("F24 a client that tries all transports comes through by polling where the WebSocket is denied", async (t) => {
       const options = { ...proxies.from(t), transports: ["websocket", "polling"], tryAllTransports: true };
       const peer = await context(t, closed).connect("/", options);
       assert.equal(peer.transport, "polling");
       same(await peer.call("ack", 1), [1]);
     });
 
-    one(`D45 ${name} keeps each of many clients on one of two nodes`, (t) => crowd(t, proxy, (t, i) => proxies.from(t, `127.0.${i}.1`)), {
+    one("D45 each of many clients stays on one of two nodes", (t) => crowd(t, proxy, (t, i) => proxies.from(t, `127.0.${i}.1`)), {
       timeout: 30_000,
     });
 
-    each(`D45 behind ${name} without sticky sessions the WebSocket works`, unsticky, async ({ connect }, t) => {
+    each("D45 without sticky sessions the WebSocket works", unsticky, async ({ connect }, t) => {
       const peers = await Promise.all(range(8).map(() => connect("/", proxies.from(t))));
       same(await Promise.all(peers.map((peer, i) => peer.call("ack", i))), range(8).map((i) => [i]));
     }, { clients: CLIENTS, modes: ["websocket"] });
 
-    each(`D45 behind ${name} without sticky sessions those that poll end`, unsticky, async ({ open }, t) => {
+    each("D45 without sticky sessions those that poll end", unsticky, async ({ open }, t) => {
       const peers = range(4).map(() => open("/", proxies.from(t)));
       await Promise.all(peers.map((peer) => {
         const talk = () => peer.call("ack").then(talk);
@@ -81,11 +81,13 @@ for (const name of proxies.PROXIES) {
 }
 
 for (const name of ["haproxy", "caddy"]) {
-  one(`D45 ${name} keeps a client on its node by a cookie of its own, if the client keeps cookies`, async (t) => {
-    const proxy = await proxies.own(t, name, nodes, "byCookie");
-    // Of npm's clients only the newest keeps cookies outside of a browser.
-    await crowd(t, proxy, (t) => ({ ...proxies.from(t), withCredentials: true }), ["client4"]);
-  }, { timeout: 30_000 });
+  describe(`${name} by cookie`, () => {
+    one("D45 a cookie of the proxy's keeps a client on its node, if the client keeps cookies", async (t) => {
+      const proxy = await proxies.own(t, name, nodes, "byCookie");
+      // Of npm's clients only the newest keeps cookies outside of a browser.
+      await crowd(t, proxy, (t) => ({ ...proxies.from(t), withCredentials: true }), ["client4"]);
+    }, { timeout: 30_000 });
+  });
 }
 
 /** Many clients, each with several requests at a time: a request that goes astray would end a session. */
