@@ -59,6 +59,23 @@ pub mod migrating {
 #[doc = "Coming from another server; shown with the features `axum`, `jwt` and `rate-limit`."]
 pub mod migrating {}
 
+#[cfg_attr(
+    feature = "axum",
+    doc = include_str!("../docs/deployment.md"),
+    doc = "\n# nginx\n\n```nginx",
+    doc = include_str!("../docs/proxies/nginx.conf"),
+    doc = "```\n\n# HAProxy\n\n```haproxy",
+    doc = include_str!("../docs/proxies/haproxy.cfg"),
+    doc = "```\n\n# Caddy\n\n```caddyfile",
+    doc = include_str!("../docs/proxies/Caddyfile"),
+    doc = "```"
+)]
+#[cfg_attr(
+    not(feature = "axum"),
+    doc = "Deployment: several nodes and proxies; shown with the feature `axum`."
+)]
+pub mod deployment {}
+
 #[doc(inline)]
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]
