@@ -1,5 +1,6 @@
 //! Run with `cargo run --example host --features tls`: a server of its own at port 3001, with hooks, health routes and an
-//! orderly end by Ctrl-C. `PORT` is another port; `CERTIFICATE` and `KEY` are files in PEM, and then it speaks TLS.
+//! orderly end by Ctrl-C. `PORT` is another port, `GRACE` the seconds that clients have to go, and with `CERTIFICATE` and
+//! `KEY`, which are files in PEM, it speaks TLS.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -15,8 +16,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, BoxError> {
+    let seconds = std::env::var("GRACE").map_or(Ok(2), |seconds| seconds.parse())?;
     let mut host = Host::new(SocketIo::builder().allow_eio3(true).build()?)
-        .grace(Duration::from_secs(2))
+        .grace(Duration::from_secs(seconds))
         .service(Counter::default())
         .on_ready(async |host: HostHandle| {
             println!("listening on {}", host.url().unwrap_or_default().replace("127.0.0.1", "localhost"));

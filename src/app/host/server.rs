@@ -65,9 +65,13 @@ impl Server {
         let connection = Connection { peer, router: self.router.clone(), handle: self.handle.clone() };
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
-            let handshake = tls.handshake(tcp);
+            let (handshake, closing) = (tls.handshake(tcp), self.handle.reached(Stage::Closing));
             self.connections.spawn(async move {
-                match handshake.await {
+                let outcome = tokio::select! {
+                    outcome = handshake => outcome,
+                    () = closing => return,
+                };
+                match outcome {
                     Ok(io) => connection.serve(io, true).await,
                     Err(error) => tracing::debug!(target: "socketio::host", %peer, %error, "no TLS"),
                 }

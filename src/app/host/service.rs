@@ -76,6 +76,28 @@ pub trait HostService: Send + Sync + 'static {
     }
 }
 
+impl<S: HostService> HostService for Arc<S> {
+    fn mount(self: Arc<Self>, io: &SocketIo) -> Result<(), ConfigError> {
+        S::mount(Self::clone(&self), io)
+    }
+
+    async fn on_init(&self, host: &HostHandle) -> Result<(), BoxError> {
+        S::on_init(self, host).await
+    }
+
+    async fn on_ready(&self, host: &HostHandle) {
+        S::on_ready(self, host).await;
+    }
+
+    async fn on_exit(&self, code: i32) {
+        S::on_exit(self, code).await;
+    }
+
+    fn health(&self) -> Health {
+        S::health(self)
+    }
+}
+
 /// [`HostService`], whichever it is.
 pub(super) trait AnyService: Send + Sync {
     fn mount(self: Arc<Self>, io: &SocketIo) -> Result<(), ConfigError>;

@@ -82,8 +82,8 @@ impl Host {
     }
 
     /// Adds a service, or an `Arc` of one.
-    pub fn service<S: HostService>(self, service: impl Into<Arc<S>>) -> Self {
-        self.end.0.add(service.into());
+    pub fn service(self, service: impl HostService) -> Self {
+        self.end.0.add(Arc::new(service));
         self
     }
 
