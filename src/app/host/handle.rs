@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::Health;
 use super::service::AnyService;
+use super::{Health, HostService};
 
 /// Tells how a host is, and ends it. Clones are of the same host; dropping them changes nothing.
 #[derive(Clone)]
@@ -162,8 +162,8 @@ impl HostHandle {
         (told > 0).then_some(code)
     }
 
-    pub(super) fn add(&self, service: Arc<dyn AnyService>) {
-        self.0.services.write().unwrap_or_else(PoisonError::into_inner).push(service);
+    pub(super) fn add(&self, service: impl HostService) {
+        self.0.services.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(service));
     }
 
     pub(super) fn services(&self) -> Vec<Arc<dyn AnyService>> {

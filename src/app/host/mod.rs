@@ -73,22 +73,23 @@
 //! for its first request; and as long for the head of each request over HTTP/1.1. None of them keeps others from being
 //! accepted, and neither does running out of file descriptors: accepting goes on as soon as there are some.
 
+mod builder;
 mod error;
 mod handle;
 mod health;
+mod life;
 mod listen;
 mod server;
 mod service;
 mod signals;
-mod start;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub use builder::Host;
 pub use error::HostError;
 pub use handle::HostHandle;
 pub use health::Health;
 pub use listen::Listen;
 pub use service::HostService;
-pub use start::Host;
 #[cfg(feature = "tls")]
 pub use tls::TlsError;

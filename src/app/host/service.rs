@@ -130,57 +130,45 @@ impl<S: HostService> AnyService for S {
     }
 }
 
-/// A hook that is no service's.
-pub(super) struct Hook<F>(Mutex<Option<F>>);
+type Hook<A, R> = Mutex<Option<Call<A, R>>>;
+type Call<A, R> = Box<dyn FnOnce(A) -> BoxFuture<'static, R> + Send>;
 
-impl<F> Hook<F> {
-    pub(super) fn new(hook: F) -> Self {
-        Self(Mutex::new(Some(hook)))
-    }
-
-    fn take(&self) -> Option<F> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+/// What is no service's: each is called once.
+#[derive(Default)]
+pub(super) struct Hooks {
+    pub(super) init: Hook<HostHandle, Result<(), BoxError>>,
+    pub(super) ready: Hook<HostHandle, ()>,
+    pub(super) exit: Hook<i32, ()>,
 }
 
-pub(super) struct OnInit<F>(pub(super) Hook<F>);
-
-impl<F, R> HostService for OnInit<F>
+pub(super) fn hook<A, F, R>(hook: F) -> Hook<A, R::Output>
 where
-    F: FnOnce(HostHandle) -> R + Send + 'static,
-    R: Future<Output = Result<(), BoxError>> + Send + 'static,
+    F: FnOnce(A) -> R + Send + 'static,
+    R: Future + Send + 'static,
 {
+    Mutex::new(Some(Box::new(move |argument| Box::pin(hook(argument)))))
+}
+
+fn take<A, R>(hook: &Hook<A, R>) -> Option<Call<A, R>> {
+    hook.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+impl HostService for Hooks {
     async fn on_init(&self, host: &HostHandle) -> Result<(), BoxError> {
-        match self.0.take() {
+        match take(&self.init) {
             Some(hook) => hook(host.clone()).await,
             None => Ok(()),
         }
     }
-}
 
-pub(super) struct OnReady<F>(pub(super) Hook<F>);
-
-impl<F, R> HostService for OnReady<F>
-where
-    F: FnOnce(HostHandle) -> R + Send + 'static,
-    R: Future<Output = ()> + Send + 'static,
-{
     async fn on_ready(&self, host: &HostHandle) {
-        if let Some(hook) = self.0.take() {
+        if let Some(hook) = take(&self.ready) {
             hook(host.clone()).await;
         }
     }
-}
 
-pub(super) struct OnExit<F>(pub(super) Hook<F>);
-
-impl<F, R> HostService for OnExit<F>
-where
-    F: FnOnce(i32) -> R + Send + 'static,
-    R: Future<Output = ()> + Send + 'static,
-{
     async fn on_exit(&self, code: i32) {
-        if let Some(hook) = self.0.take() {
+        if let Some(hook) = take(&self.exit) {
             hook(code).await;
         }
     }

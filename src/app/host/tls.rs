@@ -9,13 +9,13 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
 use super::Host;
-use crate::rustls::ServerConfig;
-use crate::rustls::crypto::{CryptoProvider, ring};
-use crate::rustls::pki_types::pem::{Error as PemError, PemObject};
-use crate::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// How long a client may take for the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub enum TlsError {
     Key(#[source] PemError),
     /// The key is not the certificate's, or is of a kind that is not known.
     #[error("no key for this certificate")]
-    Mismatch(#[from] crate::rustls::Error),
+    Mismatch(#[from] tokio_rustls::rustls::Error),
 }
 
 impl Host {

@@ -8,12 +8,17 @@ mod stop;
 mod tls;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower_socketio::{Ack, Data, Host, HostHandle, Namespace, Socket, SocketIo};
 
 use crate::support::{Raw, Test, serve};
+
+/// Nothing takes this long unless something is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server whose `/` doubles numbers and says who is there.
 fn doubling() -> SocketIo {
@@ -53,7 +58,7 @@ async fn get(address: SocketAddr, path: &str) -> Test<(u16, String, String)> {
     let mut tcp = TcpStream::connect(address).await?;
     tcp.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).await?;
     let mut response = String::new();
-    tcp.read_to_string(&mut response).await?;
+    timeout(PATIENCE, tcp.read_to_string(&mut response)).await??;
     let (head, body) = response.split_once("\r\n\r\n").ok_or("a whole response")?;
     let status = head.split(' ').nth(1).ok_or("a status")?.parse()?;
     Ok((status, head.to_owned(), body.to_owned()))

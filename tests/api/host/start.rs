@@ -111,7 +111,7 @@ async fn a_failing_on_init_ends_the_start_and_nothing_listens() -> Test {
         let host = Host::new(doubling()).listen(at).service(Noting::new("a", &log, "/a")).service(failing);
         let host = host.on_init(async |_| panic!("a panic of the test's"));
         let (handle, host) = (host.handle(), host.service(Noting::new("c", &log, "/c")));
-        let error = host.run().await.expect_err("`b` or the hook fails");
+        let error = host.signals(false).run().await.expect_err("`b` or the hook fails");
         assert!(matches!(error, HostError::Init(_)), "{error:?}");
         let mut expected = vec!["a mount", "b mount", "c mount", "a began", "a init", "b began", "b init"];
         expected.push("a exit 1");
@@ -205,6 +205,7 @@ async fn a_listener_that_exists_already_is_used() -> Test {
     let at = listener.local_addr()?;
     let handle = Host::new(doubling()).listen(listener).start().await?;
     assert_eq!(handle.local_addr(), Some(at));
+    assert_eq!(status(at, "/nothing").await?, 404);
     served(at).await;
     handle.stop().await;
     assert_free(at).await
@@ -220,7 +221,7 @@ async fn a_host_that_is_told_to_end_while_it_starts_does_not_wait_for_its_hooks(
             pending().await
         });
         if run {
-            assert_eq!(host.run().await?, 5);
+            assert_eq!(host.signals(false).run().await?, 5);
         } else {
             let outcome = host.start().await;
             assert!(matches!(outcome, Err(HostError::Stopped(5))), "{outcome:?}");

@@ -7,9 +7,10 @@ use axum::Router;
 use axum::routing::get as route;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower_socketio::{DisconnectReason, Host, HostHandle, Namespace, SocketIo};
 
-use super::{address, assert_free, doubling, enter, get, host, served, status};
+use super::{PATIENCE, address, assert_free, doubling, enter, get, host, served, status};
 use crate::support::{Gate, Log, Test};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -99,7 +100,7 @@ async fn a_request_that_is_being_answered_is_waited_for() -> Test {
         tokio::task::yield_now().await;
     }
     assert_free(at).await?;
-    idle.read_to_end(&mut Vec::new()).await?;
+    timeout(PATIENCE, idle.read_to_end(&mut Vec::new())).await??;
     assert_eq!(log.all(), ["entered"]);
     gate.open(1);
     assert_eq!(request.await??.2, "answered");
@@ -121,7 +122,7 @@ async fn a_request_that_hangs_is_cut_off() -> Test {
     let request = tokio::spawn(async move { get(at, "/").await });
     log.reach(1).await;
     tokio::time::pause();
-    handle.stop().await;
+    timeout(PATIENCE, handle.stop()).await?;
     assert!(request.await?.is_err());
     Ok(())
 }
@@ -173,7 +174,7 @@ async fn a_connection_that_asks_for_nothing_ends() -> Test {
     for said in ["", "PRI", "GET / HTTP/1.1\r\nHost:"] {
         let mut tcp = TcpStream::connect(address(&handle)).await?;
         tcp.write_all(said.as_bytes()).await?;
-        tcp.read_to_end(&mut Vec::new()).await?;
+        timeout(PATIENCE, tcp.read_to_end(&mut Vec::new())).await??;
     }
     Ok(())
 }
