@@ -9,6 +9,10 @@ mod namespace;
 mod service;
 mod transport;
 
+#[cfg(feature = "tls")]
+pub use app::host::TlsError;
+#[cfg(feature = "host")]
+pub use app::host::{self, Health, Host, HostError, HostHandle, HostService, Listen};
 pub use app::{TestClient, TestError};
 pub use extract::{
     Any, Args, Auth, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
@@ -20,7 +24,7 @@ pub use hub::{
     ConnectRequest, ConnectService, Connected, Connecting, Context, Cookie, Disconnect, DisconnectReason,
     EmitError, EmitLayer, EmitRequest, EmitService, Extensions, Failure, IntoReply, Occasion, Overflow,
     PacketLayer, PacketRequest, PacketService, ProxyHeader, PublicError, Reply, Replying, Responder,
-    ResultEnvelope, SameSite, Sent, ServerEvent, Socket, SocketEmit, SocketIo, Transport, WireError,
+    ResultEnvelope, SameSite, Secure, Sent, ServerEvent, Socket, SocketEmit, SocketIo, Transport, WireError,
 };
 pub use ipnet::IpNet;
 pub use layer::connect::{self, Next as ConnectNext};
@@ -76,6 +80,9 @@ pub mod migrating {}
 )]
 pub mod deployment {}
 
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use tokio_rustls::rustls;
 #[doc(inline)]
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]
