@@ -8,7 +8,12 @@ const KEY = "the key of this test";
 
 const once = (emitter, name) => new Promise((resolve) => emitter.once(name, (...args) => resolve(args)));
 
-const start = (t) => example(t, "publisher", { PUBLISH_KEY: KEY }, 2);
+/** The example, and the addresses of its two nodes. */
+async function start(t) {
+  const server = await example(t, "publisher", { PUBLISH_KEY: KEY });
+  while (!server.lines.length) await new Promise((resolve) => setTimeout(resolve, 5));
+  return { url: server.url, urls: [server.url, server.lines[0].replace("listening on http://localhost", "http://127.0.0.1")] };
+}
 
 /** Publishes by the route of a node, and gives the status and the answer. */
 async function publish(url, message, key = KEY) {

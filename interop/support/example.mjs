@@ -8,38 +8,28 @@ const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
 /**
- * `{ url, port, stop }` of the example, which listens on a free port, or on `env.PORT`; of one that listens on several,
- * `ports` and `urls` have all.
+ * `{ url, port, stop, signal, exit, lines }` of the example, which listens on a free port, or on `env.PORT`: `exit` is its
+ * exit code, as soon as it has ended, and `lines` what it has said since it listened.
  */
-export async function example(t, name, env = {}, listeners = 1) {
+export async function example(t, name, env = {}) {
   if (!process.env.EXAMPLES) throw new Error("EXAMPLES must name the folder of the built examples");
   const child = spawn(join(process.env.EXAMPLES, name), {
     env: { ...process.env, PORT: "0", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   running.add(child);
-  const exit = once(child, "exit").then(() => running.delete(child));
+  const exit = once(child, "close").then(([code]) => (running.delete(child), code));
   const stop = async () => {
     if (running.has(child)) child.kill("SIGKILL");
     await exit;
   };
   t.after(stop);
   const lines = createInterface({ input: child.stdout });
-  const ports = await Promise.race([listening(name, lines, listeners), exit]);
-  if (!Array.isArray(ports)) throw new Error(`\`${name}\` ended`);
-  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
-  return { url: urls[0], urls, port: ports[0], ports, stop };
-}
-
-/** The ports of so many lines; what comes after them is read and dropped. */
-function listening(name, lines, count) {
-  const ports = [];
-  return new Promise((resolve, reject) => {
-    lines.on("line", (line) => {
-      if (ports.length === count) return;
-      const port = Number(/^listening on http:\/\/localhost:(\d+)$/.exec(line)?.[1]);
-      if (!port) return reject(new Error(`\`${name}\` did not start: ${JSON.stringify(line)}`));
-      if (ports.push(port) === count) resolve(ports);
-    });
-  });
+  const first = await Promise.race([once(lines, "line").then(([line]) => line), exit]);
+  const [, scheme, port] = /^listening on (https?):\/\/localhost:(\d+)$/.exec(first) ?? [];
+  if (!port) throw new Error(`\`${name}\` did not start: ${JSON.stringify(first)}`);
+  const said = [];
+  lines.on("line", (line) => said.push(line));
+  const signal = (name) => child.kill(name);
+  return { url: `${scheme}://127.0.0.1:${port}`, port: Number(port), stop, signal, exit, lines: said };
 }

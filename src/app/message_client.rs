@@ -38,9 +38,10 @@ use crate::hub::{Broadcast, Sent, SocketIo};
 ///
 /// # Several processes
 ///
-/// With [`Builder::cluster`](crate::Builder::cluster) a client on any node reaches the users on all of them, so a process that
-/// serves nobody, a queue's worker say, sends messages as a node of the cluster that declares the namespaces and never
-/// listens. What carries messages between processes is exchanged below, as a bus; there is no second seam here.
+/// With [`Builder::cluster`](crate::Builder::cluster) a client on any node reaches the users on all of them. A process that
+/// serves nobody, a queue's worker say, is a node, too: it declares the namespaces and never listens. So there is no trait
+/// for messages by another carrier. The carrier is the cluster's [`Bus`](crate::adapter::Bus), one for all that a server
+/// sends, and this type is the same over each of them.
 ///
 /// A namespace that a pattern brought into being takes part on the nodes where somebody is in it: where nobody is, a
 /// message to all namespaces does not know of it.

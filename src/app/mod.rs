@@ -1,5 +1,7 @@
 //! Ready-made patterns.
 
+#[cfg(feature = "host")]
+pub mod host;
 mod message_client;
 mod publish_message;
 mod publisher;
