@@ -143,7 +143,11 @@ impl SocketIo {
         for (at, link) in (0u32..).zip(links) {
             let due = start + within / number * at;
             if due > tokio::time::Instant::now() {
-                tokio::time::sleep_until(due).await;
+                tokio::select! {
+                    () = tokio::time::sleep_until(due) => {}
+                    // Nobody is left to be told.
+                    () = self.0.links.empty() => break,
+                }
             }
             link.close(Reason::ServerShuttingDown);
         }

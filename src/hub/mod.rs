@@ -36,9 +36,9 @@ mod wire;
 pub(crate) use ack::AckSlot;
 pub use ack::{AckSender, AckStream};
 pub(crate) use address::Proxies;
-pub use address::ProxyHeader;
 #[cfg(feature = "rate-limit")]
 pub(crate) use address::network;
+pub use address::{ProxyHeader, Secure};
 pub use broadcast::Broadcast;
 pub use builder::Builder;
 pub(crate) use config::{Config, FOR_EVER};

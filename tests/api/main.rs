@@ -20,6 +20,8 @@ mod disconnect;
 mod event_auth;
 mod extract;
 mod handshake;
+#[cfg(feature = "host")]
+mod host;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod layers;
