@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 use tower_socketio_adapter::{Answers, Flags};
 use tower_socketio_proto::socketio::{Arguments, Encoded, Kind, write_arguments};
 
-use super::{AckError, Outbound, Reply, ReplyKind, Socket, Space, WireError, panicked};
+use super::{AckError, Lease, Outbound, Reply, ReplyKind, Socket, Space, WireError, panicked};
 
 /// The acknowledgement that a client waits for. The first answer counts.
 pub(crate) struct AckSlot {
@@ -298,6 +298,7 @@ pub struct AckStream<A> {
     failed: Option<AckError>,
     done: bool,
     asked: Vec<(Arc<Space>, u64)>,
+    lease: Option<Arc<Lease>>,
     answer: PhantomData<fn() -> A>,
 }
 
@@ -335,6 +336,12 @@ impl<A> AckStream<A> {
         stream
     }
 
+    /// Holds a namespace in being that may be nowhere else on this node, as long as answers may come.
+    pub(crate) fn holding(mut self, lease: Option<Arc<Lease>>) -> Self {
+        self.lease = lease;
+        self
+    }
+
     /// Makes the sink for the answers of one more namespace.
     pub(crate) fn sink(&mut self) -> Arc<dyn Answers> {
         let sink: Arc<dyn Answers> = Arc::new(Collector(self.sender.clone(), self.sinks.len()));
@@ -356,6 +363,7 @@ impl<A> AckStream<A> {
             failed: None,
             done: false,
             asked: Vec::new(),
+            lease: None,
             answer: PhantomData,
         }
     }
@@ -365,6 +373,7 @@ impl<A> AckStream<A> {
         for (space, id) in self.asked.drain(..) {
             space.asks().lock().remove(&id);
         }
+        self.lease = None;
     }
 }
 

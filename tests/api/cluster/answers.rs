@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tower_socketio::adapter::{Cluster, LocalBus};
-use tower_socketio::{AckError, Namespace, SocketIo, TestClient};
+use tower_socketio::{Ack, AckError, Namespace, SocketIo, TestClient};
 
 use super::support::{Cable, node, nodes};
 use crate::support::{Test, idle, join};
@@ -110,6 +110,31 @@ async fn a_pattern_asks_the_clients_of_its_namespaces_on_all_nodes() -> Test {
     }
     assert_eq!(all.await?, [1; 6]);
     assert!(start.elapsed() < SECOND);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_of_a_namespace_that_is_on_another_node_alone_are_asked_and_fetched() -> Test {
+    let bus = LocalBus::new();
+    let build = || {
+        let builder = SocketIo::builder().cluster(Cluster::new(bus.clone()));
+        builder.namespace("/chat/{room}", Namespace::new().on_server("q", async || Ack(2))).build()
+    };
+    let (one, two) = (build()?, build()?);
+    let mut there = TestClient::new(&two).connect("/chat/a").await?;
+    let mut answers = one.of("/chat/a").emit_with_ack::<u32>("q", ());
+    there.answer::<()>("q", 1).await?;
+    assert_eq!(answers.next().await.expect("an answer")?, 1);
+    assert!(answers.next().await.is_none());
+    let mut answers = one.of("/chat/a").server_side_emit_with_ack::<u32>("q", ());
+    assert_eq!(answers.next().await.expect("an answer")?, 2);
+    assert!(answers.next().await.is_none());
+    let fetched = one.of("/chat/a").fetch_sockets().await?;
+    assert_eq!(fetched.iter().map(|socket| &*socket.id).collect::<Vec<_>>(), [there.id()]);
+    assert_eq!(one.of("/chat/a").server_count().await?, 2);
+    // The namespace was there for as long as it was asked.
+    idle().await;
+    assert_eq!(two.of("/chat/a").server_count().await?, 1);
     Ok(())
 }
 

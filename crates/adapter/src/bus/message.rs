@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::MessageError;
@@ -123,6 +124,24 @@ impl Message {
         })
     }
 
+    /// Returns whether the sender waits for answers, so that nobody needs the message later; answers themselves do not
+    /// count.
+    pub fn is_request(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Request {
+            #[serde(rename = "requestId")]
+            id: Option<IgnoredAny>,
+        }
+
+        match self.kind {
+            MessageKind::FetchSockets => true,
+            MessageKind::Broadcast | MessageKind::ServerSideEmit => {
+                serde_json::from_slice::<Request>(&self.data).is_ok_and(|request| request.id.is_some())
+            }
+            _ => false,
+        }
+    }
+
     /// Returns the number of bytes of the data and the attachments.
     pub fn size(&self) -> usize {
         self.data.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
@@ -209,6 +228,21 @@ mod tests {
             let json = Bytes::from(format!(r#"{{"type":{number}}}"#));
             let read = Message::from_json(&json, Vec::new());
             assert!(matches!(read, Err(MessageError::UnknownKind(kind)) if kind == number), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn requests_are_told_from_what_needs_no_answer() {
+        for (kind, data, is_request) in [
+            (MessageKind::Broadcast, r#"{"packet":{"data":["requestId"]},"opts":{}}"#, false),
+            (MessageKind::Broadcast, r#"{"packet":{},"requestId":"r","opts":{}}"#, true),
+            (MessageKind::ServerSideEmit, r#"{"packet":[{"requestId":"r"}]}"#, false),
+            (MessageKind::ServerSideEmit, r#"{"requestId":"r","packet":[]}"#, true),
+            (MessageKind::FetchSockets, r#"{"opts":{},"requestId":"r"}"#, true),
+            (MessageKind::BroadcastAck, r#"{"requestId":"r"}"#, false),
+            (MessageKind::Heartbeat, "", false),
+        ] {
+            assert_eq!(envelope(kind, data).is_request(), is_request, "{data}");
         }
     }
 

@@ -6,25 +6,72 @@
 //!
 //! # What an engine gives
 //!
-//! Nothing that is published while a node's subscription is interrupted reaches that node, unless a line below says so;
-//! broadcasts are delivered at most once. The local sockets of a node get what it emits in any case.
+//! On all of them a node hears nothing of what is published while its subscription is interrupted, unless the engine's
+//! paragraph says so, and its own sockets get what it emits in any case. Nothing but [`LocalBus`] is in this crate; the
+//! others are described as carriers are to be written.
 //!
-//! | | Redis streams | sharded Redis (7 and later) | Postgres | NATS | [`LocalBus`] |
-//! |---|---|---|---|---|---|
-//! | as Node's | `@socket.io/redis-streams-adapter` 0.3 | `@socket.io/redis-adapter`, sharded | `@socket.io/postgres-adapter` 0.5 | none | none |
-//! | carries by | one stream for all namespaces (`XADD`, `XREAD`); requests and answers by pub/sub | `SPUBLISH` to a channel for each namespace | `NOTIFY` on a channel for each namespace | a subject for each namespace | queues in memory |
-//! | delivery | broadcasts at least as long as the stream keeps them, also those from during an interruption; requests at most once | at most once | at most once | at most once | at most once |
-//! | order | one for all nodes | for each publisher | one for all nodes | for each publisher | one for all nodes |
-//! | [`Offset`] | the entry's id, so clients can resume elsewhere | none | none | none (with JetStream its sequence) | none |
-//! | [`Membership`] | counted, subscribers of the namespace's channel | counted, on all primaries | heartbeats | heartbeats | heartbeats, or counted |
-//! | [`To::Room`] | as all | a channel for each room, subscribed where the room has members | as all | as all | as all |
-//! | [`To::Node`] | a channel for each node | a channel for each node | as all; the others pass it over | a subject for each node | as all |
-//! | limits | about the latest 10 000 entries are kept | 32 MiB wait for a subscriber, or 8 MiB for a minute, then Redis drops its connection | 8000 bytes, beyond which the message lies in a table for 30 s; notifications are for one database | 1 MiB for a message, unless the server is set otherwise | 16 384 messages wait for a node, then it is interrupted |
-//! | in an outage | what is published is lost for the others; readers continue behind the last entry they saw | lost in both directions | lost in both directions; a broken `LISTEN` connection is opened again | lost in both directions | lost in both directions |
+//! ## Redis streams
 //!
-//! Node's classic Redis adapter has a format of its own, msgpack on `PSUBSCRIBE` channels and requests in JSON, in which a
-//! node takes even its own joins from what comes back. It is no carrier of these messages but an
-//! [`Adapter`](crate::Adapter) of its own; it delivers at most once, in each publisher's order, and counts subscribers.
+//! As Node's `@socket.io/redis-streams-adapter` 0.3: broadcasts, joins, leaves and disconnects are entries of a stream,
+//! requests and answers go by pub/sub.
+//!
+//! - Delivery and order: entries come at least as long as the stream keeps them, in one order for all nodes; requests and
+//!   answers at most once, in each publisher's order.
+//! - Offsets: the entry's id, so clients can resume on another node.
+//! - Membership: [counted](Membership::Counted), the subscribers of the namespace's channel. [`To::Node`] is a channel.
+//! - Limits: about the latest 10 000 entries are kept.
+//! - In an outage what is published is lost for the others; a reader goes on behind the last entry that it has seen.
+//!
+//! ## Sharded Redis pub/sub
+//!
+//! As the sharded adapter of Node's `@socket.io/redis-adapter`, for Redis 7 and later: `SPUBLISH` to a channel for each
+//! namespace, and to one for each room, which is subscribed where the room has members ([`Bus::room_opened`],
+//! [`To::Room`]).
+//!
+//! - Delivery and order: at most once, in each publisher's order within a channel.
+//! - Offsets: none.
+//! - Membership: counted, over all primaries. [`To::Node`] is a channel.
+//! - Limits: 32 MiB wait for a subscriber, or 8 MiB for a minute, unless Redis is set otherwise; then it drops the
+//!   connection.
+//! - In an outage messages are lost in both directions.
+//!
+//! ## Classic Redis pub/sub
+//!
+//! Node's `@socket.io/redis-adapter` has a format of its own: msgpack on channels that are subscribed by pattern, and
+//! requests in JSON. It is no carrier of these messages but an [`Adapter`](crate::Adapter) of its own; what it gives is
+//! what sharded Redis gives, without channels that only some nodes subscribe.
+//!
+//! ## Postgres
+//!
+//! As Node's `@socket.io/postgres-adapter` 0.5: `NOTIFY` on a channel for each namespace.
+//!
+//! - Delivery and order: at most once, in one order for all nodes.
+//! - Offsets: none.
+//! - Membership: [heartbeats](Membership::Heartbeat). Everything comes to all nodes, answers too.
+//! - Limits: 8000 bytes; what is longer or binary lies in a table, for 30 s, and its number is notified. Nodes share one
+//!   database.
+//! - In an outage messages are lost in both directions, also while only the connection that listens is interrupted.
+//!
+//! ## NATS
+//!
+//! Node has no adapter for it. A subject for each namespace, and one for each node.
+//!
+//! - Delivery and order: at most once, in each publisher's order.
+//! - Offsets: none; with JetStream the sequence in the stream.
+//! - Membership: heartbeats.
+//! - Limits: 1 MiB for a message, unless the server is set otherwise; a larger one is [refused](BusError::Refused). A
+//!   consumer that is too slow loses messages.
+//! - In an outage messages are lost in both directions.
+//!
+//! ## `LocalBus`
+//!
+//! Nodes inside one process, through queues in memory.
+//!
+//! - Delivery and order: at most once, in one order for all nodes.
+//! - Offsets: none.
+//! - Membership: heartbeats, or [counted](LocalBus::counted). Everything comes to all nodes, answers too.
+//! - Limits: 16 384 messages wait for a node; then its subscription is interrupted.
+//! - In an [outage](LocalBus::outage) messages are lost in both directions.
 //!
 //! # What will be added
 //!

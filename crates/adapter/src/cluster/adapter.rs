@@ -6,13 +6,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::outbox::{Address, too_late};
+use super::outbox::Address;
 use super::request::{Asker, Fetched};
 use super::shared::{Shared, unreachable};
 use super::{Cluster, write};
 use crate::{
-    Action, Adapter, AdapterError, Answers, BoxFuture, BusError, Handle, Home, Member, Membership,
-    MessageKind, Outgoing, Reach, RemoteSocket, Room, ServerAsk, Target,
+    Action, Adapter, AdapterError, Answers, BoxFuture, Handle, Home, Member, Membership, MessageKind,
+    Outgoing, Reach, RemoteSocket, Room, ServerAsk, Target,
 };
 
 /// The rooms of a namespace that is on several nodes; dropping it takes leave of them.
@@ -33,9 +33,6 @@ impl ClusterAdapter {
     }
 
     async fn fetch_elsewhere(&self, to: &Target) -> Fetched {
-        if self.0.health.is_unsubscribed() {
-            return Err(unreachable(BusError::down("the namespace is not subscribed to")));
-        }
         let (done, found) = oneshot::channel();
         let within = self.request_timeout(to);
         let (id, open) = self.0.request(Asker::Fetch(Mutex::new(Some(done))), within);
@@ -158,13 +155,16 @@ impl Adapter for ClusterAdapter {
 
     fn server_count(&self) -> BoxFuture<'_, Result<usize, AdapterError>> {
         Box::pin(async move {
-            if self.0.membership == Membership::Heartbeat || !self.0.outbox.is_open() {
+            if !self.0.outbox.is_open() {
+                return Ok(1);
+            }
+            if self.0.membership == Membership::Heartbeat {
+                let mut settled = self.0.settled.subscribe();
+                // In an outage that takes longer, and those that are known count.
+                let _ = timeout(self.0.options.request_timeout, settled.wait_for(|settled| *settled)).await;
                 return Ok(1 + self.0.nodes.len());
             }
-            let count = self.0.line.bus.count(&self.0.line.namespace);
-            let counted = timeout(self.0.options.request_timeout, count).await;
-            // Until this node is subscribed it is not among them.
-            counted.unwrap_or_else(|_| Err(too_late())).map(|nodes| nodes.max(1)).map_err(unreachable)
+            self.0.line.count(self.0.options.request_timeout).await.map_err(unreachable)
         })
     }
 

@@ -41,7 +41,7 @@ impl Shared {
             Membership::Heartbeat => (Some(self.beat(now)), self.bury(now)),
             Membership::Counted => (None, None),
         };
-        [sweep, beat, expiry].into_iter().flatten().min()
+        [sweep, beat, expiry, self.settle(now)].into_iter().flatten().min()
     }
 
     /// Says that this node is still there, if it has not spoken for a while.

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::nodes::Node;
@@ -15,6 +15,8 @@ pub(super) struct Line {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) namespace: Arc<str>,
     pub(super) node: Node,
+    /// Whether it was tried to subscribe: what is published before that nobody can answer.
+    pub(super) tried: watch::Sender<bool>,
     /// Subscribing and the end of the subscription do not overlap.
     pub(super) gate: tokio::sync::Mutex<()>,
     /// The bytes that wait to be published.
@@ -69,11 +71,24 @@ impl Line {
             bus,
             namespace: namespace.into(),
             node,
+            tried: watch::Sender::new(false),
             gate: tokio::sync::Mutex::default(),
             waiting: AtomicUsize::new(0),
             beating: AtomicBool::new(false),
             echoes: AtomicI64::new(0),
         }
+    }
+
+    /// Counts the nodes, this one included, where the bus does that.
+    pub(super) async fn count(&self, within: Duration) -> Result<usize, BusError> {
+        self.tried(within).await;
+        let counted = timeout(within, self.bus.count(&self.namespace)).await;
+        counted.unwrap_or_else(|_| Err(too_late())).map(|nodes| nodes.max(1))
+    }
+
+    /// Waits until it was tried to subscribe.
+    async fn tried(&self, within: Duration) {
+        let _ = timeout(within, self.tried.subscribe().wait_for(|tried| *tried)).await;
     }
 
     /// One of our messages came back; returns whether somebody else must have sent it.
@@ -149,13 +164,14 @@ impl Address {
 
 /// Publishes letters one by one, until the outbox is closed and empty; then the subscription ends.
 ///
-/// From then on all of it takes at most `within`, twice: for a message under way, and for the rest.
+/// From then on all of it takes at most `within`, for a message under way, for the rest, and for the subscription.
 pub(super) async fn publish(
     mut letters: mpsc::UnboundedReceiver<Letter>,
     line: Arc<Line>,
     within: Duration,
     shared: Weak<Shared>,
 ) {
+    line.tried(within).await;
     let mut last = None;
     while let Some(letter) = letters.recv().await {
         if letter.message.kind == MessageKind::Heartbeat {

@@ -37,6 +37,10 @@ impl Shared {
                 // There is one more to expire.
                 self.wake.notify_one();
             }
+            // Who says hello has come too late for what was asked before.
+            if new && message.kind != MessageKind::InitialHeartbeat {
+                self.requests.node(&message.node);
+            }
         }
         if self.obey(message, is_node).is_none() {
             self.vitals.ignored();

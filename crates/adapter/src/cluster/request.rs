@@ -69,13 +69,23 @@ impl Request {
         }
     }
 
-    /// The other nodes were counted.
-    pub(super) fn count(&self, nodes: usize) {
+    /// Another node is there.
+    pub(super) fn node(&self, node: &Node) {
+        let mut progress = self.lock();
+        if progress.left.add(node)
+            && let Asker::Sockets(answers) = &self.asker
+        {
+            told(answers, |answers| answers.nodes_left(progress.left.number()));
+        }
+    }
+
+    /// All other nodes have said that they are there, or were counted.
+    pub(super) fn settle(&self, count: Option<usize>) {
         let mut progress = self.lock();
         if !progress.left.is_estimate() {
             return;
         }
-        progress.left.count(nodes);
+        progress.left.settle(count);
         let number = progress.left.number();
         match &self.asker {
             Asker::Sockets(answers) => told(answers, |answers| answers.nodes_left(number)),

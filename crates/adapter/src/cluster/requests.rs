@@ -40,6 +40,20 @@ impl Requests {
         }
     }
 
+    /// Another node is there.
+    pub(super) fn node(&self, node: &Node) {
+        for id in self.ids(|_| true) {
+            self.tell(&id, |request| request.node(node));
+        }
+    }
+
+    /// All other nodes have said that they are there.
+    pub(super) fn settle(&self) {
+        for id in self.ids(|_| true) {
+            self.tell(&id, |request| request.settle(None));
+        }
+    }
+
     /// A node is gone.
     pub(super) fn gone(&self, node: &Node) {
         for id in self.ids(|_| true) {

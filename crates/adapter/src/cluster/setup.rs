@@ -11,6 +11,10 @@ use crate::{Adapter, Bus};
 
 /// Makes the adapters of a node that shares its namespaces with others, over a [`Bus`].
 ///
+/// Each namespace is a node of its own, with an id, a subscription and, where the bus does not count nodes, heartbeats:
+/// with very many dynamic namespaces let a carrier count, or set a longer
+/// [`heartbeat_interval`](Self::heartbeat_interval).
+///
 /// Cloning is cheap, and the counters are those of all clones. Everything ends when the adapters are dropped.
 ///
 /// ```
@@ -35,6 +39,7 @@ pub struct Cluster {
 pub(super) struct Options {
     pub(super) heartbeat_interval: Duration,
     pub(super) heartbeat_timeout: Duration,
+    pub(super) settle_time: Duration,
     pub(super) request_timeout: Duration,
     pub(super) publish_budget: usize,
     pub(super) max_message: usize,
@@ -60,6 +65,7 @@ impl Cluster {
             options: Options {
                 heartbeat_interval: Duration::from_secs(5),
                 heartbeat_timeout: Duration::from_secs(10),
+                settle_time: Duration::from_millis(500),
                 request_timeout: Duration::from_secs(5),
                 publish_budget: 16 << 20,
                 max_message: 64 << 20,
@@ -78,6 +84,15 @@ impl Cluster {
     /// It must be longer than the interval, or nodes come and go all the time.
     pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
         self.options.heartbeat_timeout = timeout.clamp(SHORTEST, LONGEST);
+        self
+    }
+
+    /// How long others have to say that they are there when this node comes into a namespace or comes back to it (default:
+    /// 500 ms); so long its requests wait for nodes that it does not know yet.
+    ///
+    /// Zero is what Node does: such requests are answered by this node alone. Without effect where the bus counts nodes.
+    pub fn settle_time(mut self, time: Duration) -> Self {
+        self.options.settle_time = time.min(LONGEST);
         self
     }
 

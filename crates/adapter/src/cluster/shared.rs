@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::Cluster;
 use super::keeper::keep;
 use super::left::Left;
 use super::nodes::{Node, Nodes};
 use super::outage::{Health, Vitals};
-use super::outbox::{Address, Letter, Line, Outbox, Posted, publish, too_late};
+use super::outbox::{Address, Letter, Line, Outbox, Posted, publish};
 use super::questions::Questions;
 use super::request::{Asker, Request};
 use super::requests::Requests;
@@ -38,6 +38,10 @@ pub(super) struct Shared {
     pub(super) nodes: Nodes,
     pub(super) requests: Requests,
     pub(super) questions: Questions,
+    /// Whether all other nodes have had the time to say that they are there.
+    pub(super) settled: watch::Sender<bool>,
+    /// When they will have had it.
+    pub(super) settles: Mutex<Option<Instant>>,
     /// When this node last told all others that it is there.
     pub(super) told: Mutex<Instant>,
     /// Tells the keeper that there is something new to wait for.
@@ -76,6 +80,8 @@ impl Shared {
             nodes: Nodes::default(),
             requests: Requests::default(),
             questions: Questions::default(),
+            settled: watch::Sender::new(cluster.bus.membership() != Membership::Heartbeat),
+            settles: Mutex::default(),
             told: Mutex::new(Instant::now()),
             wake: Arc::default(),
             sweeping: AtomicBool::new(false),
@@ -160,11 +166,31 @@ impl Shared {
         }
     }
 
-    /// Says for the first time that this node is there.
+    /// Says that this node is there, now that it hears who else is.
     pub(super) fn say_hello(&self) {
-        if self.membership == Membership::Heartbeat {
-            self.publish(MessageKind::InitialHeartbeat, Bytes::new(), Vec::new(), Address::All, None);
+        if self.membership != Membership::Heartbeat {
+            return;
         }
+        self.publish(MessageKind::InitialHeartbeat, Bytes::new(), Vec::new(), Address::All, None);
+        let settles = Instant::now() + self.options.settle_time;
+        *self.settles.lock().unwrap_or_else(PoisonError::into_inner) = Some(settles);
+        self.settled.send_replace(self.options.settle_time.is_zero());
+        self.settle(Instant::now());
+        self.wake.notify_one();
+    }
+
+    /// Takes the nodes that are known for all there are, when it is time; returns when it will be.
+    pub(super) fn settle(&self, now: Instant) -> Option<Instant> {
+        let mut settles = self.settles.lock().unwrap_or_else(PoisonError::into_inner);
+        if settles.is_some_and(|settles| settles > now) {
+            return *settles;
+        }
+        if settles.take().is_some() {
+            drop(settles);
+            self.settled.send_replace(true);
+            self.requests.settle();
+        }
+        None
     }
 
     /// Begins a request and tells its asker; returns its id, and whether there is somebody to wait for.
@@ -172,11 +198,15 @@ impl Shared {
         let id = new_id();
         let known = self.nodes.all();
         let left = match self.membership {
-            Membership::Heartbeat => Left::Nodes(known.clone()),
+            Membership::Heartbeat => Left::Nodes { nodes: known.clone(), settled: *self.settled.borrow() },
             Membership::Counted => Left::Counted { expected: None, heard: Default::default() },
         };
         let request = Arc::new(Request::new(asker, left, Instant::now() + within.min(LONGEST)));
         request.begin();
+        if self.health.is_unsubscribed() {
+            request.give_up(|_| unreachable(BusError::down("the namespace is not subscribed to")));
+            return (id, false);
+        }
         if request.is_done() {
             return (id, false);
         }
@@ -185,9 +215,12 @@ impl Shared {
             return (id, false);
         }
         self.sweep_soon();
-        // Those that went before the request could be found.
-        for node in known.difference(&self.nodes.all()) {
-            self.requests.tell(&id, |request| request.gone(node));
+        // What happened before the request could be found.
+        let now_known = self.nodes.all();
+        now_known.difference(&known).for_each(|node| self.requests.tell(&id, |request| request.node(node)));
+        known.difference(&now_known).for_each(|node| self.requests.tell(&id, |request| request.gone(node)));
+        if self.membership == Membership::Heartbeat && *self.settled.borrow() {
+            self.requests.tell(&id, |request| request.settle(None));
         }
         if self.membership == Membership::Counted {
             self.runtime.spawn(count(
@@ -271,11 +304,10 @@ pub(super) fn unreachable(error: BusError) -> AdapterError {
 
 /// Counts the nodes for a request.
 async fn count(shared: Weak<Shared>, line: Arc<Line>, id: Arc<str>, within: Duration) {
-    let counted = timeout(within, line.bus.count(&line.namespace)).await;
+    let counted = line.count(within).await;
     let Some(shared) = shared.upgrade() else { return };
-    match counted.unwrap_or_else(|_| Err(too_late())) {
-        // This node is among them.
-        Ok(nodes) => shared.requests.tell(&id, |request| request.count(nodes.saturating_sub(1))),
+    match counted {
+        Ok(nodes) => shared.requests.tell(&id, |request| request.settle(Some(nodes - 1))),
         Err(error) => shared.requests.give_up(&id, |_| unreachable(error)),
     }
 }

@@ -130,8 +130,12 @@ async fn subscribe(shared: Weak<Shared>, line: Arc<Line>, mut wait: Option<Durat
             sleep(wait).await;
         }
         let gate = line.gate.lock().await;
-        let Some(inbox) = shared.upgrade().and_then(|shared| shared.inbox()) else { return };
+        let Some(inbox) = shared.upgrade().and_then(|shared| shared.inbox()) else {
+            line.tried.send_replace(true);
+            return;
+        };
         let opened = timeout(within, line.bus.open(&line.namespace, &line.node, inbox)).await;
+        line.tried.send_replace(true);
         drop(gate);
         let Some(shared) = shared.upgrade() else { return };
         wait = shared.opened(opened.unwrap_or_else(|_| Err(too_late())));

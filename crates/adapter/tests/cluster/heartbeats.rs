@@ -1,10 +1,11 @@
 //! Who is there: heartbeats, nodes that come, and nodes that end with or without a word.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tower_socketio_adapter::{AdapterError, Cluster, LocalBus, MessageKind, Target};
 
-use crate::support::{Faulty, Node, SECOND, Stranger, settle};
+use crate::support::{Fate, Faulty, Node, SECOND, Stranger, settle};
 
 #[tokio::test(start_paused = true)]
 async fn a_node_says_that_it_is_there_and_is_answered() {
@@ -63,7 +64,7 @@ async fn heartbeats_have_the_times_that_are_set() {
     let bus = LocalBus::new();
     let fast = Cluster::new(bus.clone()).heartbeat_interval(SECOND / 10).heartbeat_timeout(SECOND / 4);
     let stranger = Stranger::new(&bus, "s").await;
-    let node = Node::of(fast, "/");
+    let node = Node::of(fast.settle_time(Duration::ZERO), "/");
     settle().await;
     stranger.say(MessageKind::Heartbeat, "").await;
     stranger.heard();
@@ -218,4 +219,86 @@ async fn a_node_that_joins_while_answers_come_is_heard_too() {
     slow.say_as("late", MessageKind::BroadcastAck, ack).await;
     slow.say(MessageKind::BroadcastClientCount, count(0)).await;
     assert_eq!(heard.numbers(), (0, 1, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_just_come_waits_for_those_that_it_does_not_know_yet() {
+    let bus = LocalBus::new();
+    let (a, b) = (Node::start(&bus).await, Node::start(&bus).await);
+    let (socket, _) = a.socket("a", &[]);
+    b.socket("b", &[]);
+    let new = Node::of(Cluster::new(bus.clone()), "/");
+    let (_, heard) = new.ask(&Target::default());
+    let programs = new.ask_programs();
+    assert_eq!((heard.numbers(), programs.numbers()), ((1, 0, 0, 0), (1, 0, 0, 0)));
+    let start = tokio::time::Instant::now();
+    assert_eq!(new.fetched(&Target::default()).await, ["a", "b"]);
+    assert_eq!(new.adapter.server_count().await.unwrap(), 3);
+    assert_eq!(start.elapsed(), SECOND / 2);
+    assert_eq!((heard.numbers(), programs.numbers()), ((0, 2, 0, 0), (0, 2, 0, 0)));
+    socket.answer("[1]");
+    a.home.answer("[1]");
+    b.home.answer("[2]");
+    settle().await;
+    assert_eq!((heard.numbers(), programs.numbers()), ((0, 2, 0, 1), (0, 2, 0, 2)));
+    // From now on it knows them.
+    let start = tokio::time::Instant::now();
+    assert_eq!(new.fetched(&Target::default()).await, ["a", "b"]);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_come_after_a_question_are_not_waited_for() {
+    let bus = LocalBus::new();
+    let first = Node::of(Cluster::new(bus.clone()), "/");
+    settle().await;
+    let (_, heard) = first.ask(&Target::default());
+    let programs = first.ask_programs();
+    let adapter = first.adapter.clone();
+    let fetch = tokio::spawn(async move { adapter.fetch(&Target::default()).await });
+    settle().await;
+    let second = Node::of(Cluster::new(bus.clone()), "/");
+    tokio::time::sleep(SECOND).await;
+    assert_eq!((heard.numbers(), programs.numbers()), ((0, 0, 0, 0), (0, 0, 0, 0)));
+    assert!(fetch.await.unwrap().unwrap().is_empty());
+    assert_eq!(second.adapter.server_count().await.unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_does_not_answer_is_waited_for_although_it_was_not_known_when_it_was_asked() {
+    let bus = LocalBus::new();
+    let silent = Stranger::new(&bus, "silent").await;
+    let node = Node::of(Cluster::new(bus.clone()), "/");
+    let start = tokio::time::Instant::now();
+    let (_, heard) = node.ask(&Target::default());
+    let programs = node.ask_programs();
+    let fetch = node.adapter.fetch(&Target::default());
+    let (fetched, ()) = tokio::join!(fetch, async {
+        settle().await;
+        silent.say(MessageKind::Heartbeat, "").await;
+        tokio::time::sleep(SECOND).await;
+        assert_eq!((heard.numbers(), programs.numbers()), ((1, 0, 0, 0), (0, 1, 0, 0)));
+    });
+    assert!(matches!(fetched, Err(AdapterError::Timeout { missing: 1 })), "{fetched:?}");
+    assert_eq!(start.elapsed(), 5 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_asks_while_it_subscribes_is_answered() {
+    for bus in [LocalBus::new(), LocalBus::counted()] {
+        let old = Node::start(&bus).await;
+        old.socket("old", &[]);
+        let mut slow = Faulty::new(&bus, |_| Fate::Pass);
+        slow.opening = SECOND;
+        let new = Node::of(Cluster::new(slow), "/");
+        new.socket("new", &[]);
+        let (_, heard) = new.ask(&Target::default());
+        assert_eq!(new.emit("[1]", &Target::default()), 1, "this node's own do not wait");
+        assert_eq!(new.fetched(&Target::default()).await, ["new", "old"]);
+        assert_eq!(heard.numbers(), (0, 1, 0, 0));
+        assert_eq!(
+            (old.log.take(), new.log.take()),
+            (vec!["old [1]".to_owned()], vec!["new [1]".to_owned()])
+        );
+    }
 }

@@ -143,7 +143,7 @@ async fn what_waits_for_a_slow_bus_is_bounded() {
     let bus = LocalBus::new();
     let stuck = Faulty::new(&bus, |_| Fate::Hang);
     let (lines, _guard) = Lines::listen();
-    let node = Node::of(Cluster::new(stuck.clone()).publish_budget(10_000), "/");
+    let node = Node::of(Cluster::new(stuck.clone()).publish_budget(9_900), "/");
     node.socket("s", &[]);
     settle().await;
     let big = Bytes::from(format!("[\"{}\"]", "x".repeat(3000)));

@@ -47,9 +47,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// A node that the others know.
+    /// A node that the others know, and which takes those that it knows for all there are.
     pub(crate) async fn start(bus: &(impl Bus + Clone)) -> Self {
-        let node = Self::of(Cluster::new(bus.clone()), "/");
+        let node = Self::of(Cluster::new(bus.clone()).settle_time(Duration::ZERO), "/");
         settle().await;
         node
     }
@@ -262,12 +262,14 @@ pub(crate) struct Faulty {
     fate: Arc<dyn Fn(&Message) -> Fate + Send + Sync>,
     pub(crate) deaf: Arc<AtomicBool>,
     pub(crate) rooms: Log,
+    /// How long it takes to subscribe.
+    pub(crate) opening: Duration,
 }
 
 impl Faulty {
     pub(crate) fn new(bus: &LocalBus, fate: impl Fn(&Message) -> Fate + Send + Sync + 'static) -> Self {
         let (deaf, rooms) = Default::default();
-        Self { inner: bus.clone(), fate: Arc::new(fate), deaf, rooms }
+        Self { inner: bus.clone(), fate: Arc::new(fate), deaf, rooms, opening: Duration::ZERO }
     }
 
     /// A node on it can be made to end without a word.
@@ -299,7 +301,10 @@ impl Bus for Faulty {
             Ok(incoming) => inbox.message(incoming),
             Err(error) => inbox.fail(error),
         });
-        self.inner.open(namespace, node, filtered)
+        Box::pin(async move {
+            tokio::time::sleep(self.opening).await;
+            self.inner.open(namespace, node, filtered).await
+        })
     }
 
     fn publish<'a>(

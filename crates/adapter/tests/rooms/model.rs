@@ -23,7 +23,7 @@ proptest! {
         let runtime = Builder::new_current_thread().start_paused(true).enable_time().build().unwrap();
         let _guard = runtime.enter();
         let settle = || runtime.block_on(tokio::time::sleep(Duration::from_millis(1)));
-        let cluster = Cluster::new(LocalBus::new());
+        let cluster = Cluster::new(LocalBus::new()).settle_time(Duration::ZERO);
         let nodes = [cluster.adapter("/"), cluster.adapter("/")];
         nodes.iter().for_each(|node| node.open(Arc::new(Sharing)));
         settle();
