@@ -13,7 +13,7 @@ mod transport;
 pub use app::host::TlsError;
 #[cfg(feature = "host")]
 pub use app::host::{self, Health, Host, HostError, HostHandle, HostService, Listen};
-pub use app::{TestClient, TestError};
+pub use app::{Controller, ControllerSet, Methods, TestClient, TestError};
 pub use extract::{
     Any, Args, Auth, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
     OptionalFromContext, Path, Query, Reconnected, State,
