@@ -27,7 +27,7 @@ use crate::hub::PublicError;
 /// use tower_socketio::{PublishError, PublishMessage, Recipients};
 ///
 /// let message = PublishMessage::new("ArticleUpdated", ["7"]).namespace("blog").room("members");
-/// assert_eq!(message.recipients()?, Recipients::Members("members"));
+/// assert_eq!(message.recipients()?, Recipients::Room("members"));
 /// let json = json!({"event": "ArticleUpdated", "data": ["7"], "namespace": "blog", "room": "members"});
 /// assert_eq!(serde_json::from_value::<PublishMessage>(json)?, message);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
@@ -60,15 +60,15 @@ pub struct PublishMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipients<'a> {
     /// Everybody in the namespace.
-    Everyone,
+    Namespace,
     /// The sockets in this room.
-    Members(&'a str),
+    Room(&'a str),
     /// This socket.
-    Single(&'a str),
+    Socket(&'a str),
     /// Everybody in the namespace but this socket.
-    EveryoneExcept(&'a str),
+    NamespaceExcept(&'a str),
     /// The sockets in a room but one.
-    MembersExcept {
+    RoomExcept {
         /// The room.
         room: &'a str,
         /// The socket that is left out.
@@ -150,11 +150,11 @@ impl PublishMessage {
             return Err(PublishError::ReservedEvent(self.event.clone()));
         }
         match (room, socket, self.broadcast) {
-            (None, None, _) => Ok(Recipients::Everyone),
-            (Some(room), None, _) => Ok(Recipients::Members(room)),
-            (None, Some(socket), false) => Ok(Recipients::Single(socket)),
-            (None, Some(socket), true) => Ok(Recipients::EveryoneExcept(socket)),
-            (Some(room), Some(socket), true) => Ok(Recipients::MembersExcept { room, socket }),
+            (None, None, _) => Ok(Recipients::Namespace),
+            (Some(room), None, _) => Ok(Recipients::Room(room)),
+            (None, Some(socket), false) => Ok(Recipients::Socket(socket)),
+            (None, Some(socket), true) => Ok(Recipients::NamespaceExcept(socket)),
+            (Some(room), Some(socket), true) => Ok(Recipients::RoomExcept { room, socket }),
             (Some(_), Some(_), false) => Err(PublishError::RoomWithSocketNeedsBroadcast),
         }
     }
