@@ -10,7 +10,7 @@ use tower_socketio_adapter::{
 use tower_socketio_proto::socketio::write_event;
 
 use super::member::from_member;
-use super::registry::Named;
+use super::registry::Addressed;
 use super::socket::with_scratch;
 use super::stack::Destination;
 use super::{AckStream, EmitError, EmitRequest, Lease, Sent, Socket, SocketIo, Space};
@@ -37,7 +37,7 @@ impl Broadcast {
         Self::new(io, name, vec![space].into())
     }
 
-    pub(super) fn new(io: &SocketIo, name: Arc<str>, Named { spaces, lease }: Named) -> Self {
+    pub(super) fn new(io: &SocketIo, name: Arc<str>, Addressed { spaces, lease }: Addressed) -> Self {
         Self { io: io.clone(), spaces, lease, name, target: Target::default(), timeout: None }
     }
 
@@ -81,7 +81,7 @@ impl Broadcast {
         self
     }
 
-    /// Only sockets on other nodes.
+    /// Only sockets on other nodes; nobody where there is no [`cluster`](super::Builder::cluster).
     pub fn elsewhere(mut self) -> Self {
         self.target.flags.reach = Reach::Elsewhere;
         self

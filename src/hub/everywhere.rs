@@ -1,6 +1,6 @@
 use super::{Broadcast, Registry, SocketIo};
 
-/// What the patterns above address that one namespace's broadcasts do not.
+/// What the message client and the publisher address beyond one namespace that is declared.
 impl SocketIo {
     /// The sockets of every namespace that exists on this node.
     pub(crate) fn everywhere(&self) -> Broadcast {
@@ -15,7 +15,7 @@ impl SocketIo {
     /// As [`of`](Self::of); `None` if no namespace and no pattern of this name was declared, and no namespace of this
     /// name exists.
     pub(crate) fn known(&self, namespace: &str) -> Option<Broadcast> {
-        let named = Registry::named(self.hub(), namespace)?;
-        Some(Broadcast::new(self, namespace.into(), named))
+        let addressed = Registry::addressed(self.hub(), namespace)?;
+        Some(Broadcast::new(self, namespace.into(), addressed))
     }
 }

@@ -78,20 +78,20 @@ impl SocketIo {
         // A regular expression is a pattern that need not begin with a slash.
         let as_it_is = namespace.starts_with('/') || self.0.registry.is_declared(namespace);
         let name = if as_it_is { namespace.to_owned() } else { format!("/{namespace}") };
-        let named = Registry::named(&self.0, &name).unwrap_or_else(|| {
+        let addressed = Registry::addressed(&self.0, &name).unwrap_or_else(|| {
             let mut unknown = self.0.unknown.lock().unwrap_or_else(PoisonError::into_inner);
             if unknown.len() < 100 && unknown.insert(name.clone()) {
                 tracing::warn!(target: "socketio::namespace", name, "no such namespace: an emit reaches nobody");
             }
             Vec::new().into()
         });
-        Broadcast::new(self, name.into(), named)
+        Broadcast::new(self, name.into(), addressed)
     }
 
     /// The sockets of the namespace that is [called](crate::Namespace::name) so, or of every one that came from its
     /// pattern; `None` if none is.
     pub fn named(&self, name: &str) -> Option<Broadcast> {
-        self.0.registry.called(name).map(|pattern| self.of(&pattern))
+        self.0.registry.named(name).map(|pattern| self.of(&pattern))
     }
 
     /// Sockets of the namespace `/` in these rooms.
@@ -140,6 +140,9 @@ impl SocketIo {
     ///
     /// Handlers in flight get the `close_grace` to answer. Clients reconnect as they are told to go, so another node
     /// takes them over at an even pace.
+    ///
+    /// Then this node takes leave of the others of its [`cluster`](super::Builder::cluster): what it emits afterwards
+    /// reaches none of them.
     pub async fn drain(&self, within: Duration) {
         self.0.draining.store(true, Ordering::Release);
         let mut links = self.0.links.all();
@@ -163,9 +166,9 @@ impl SocketIo {
         if tokio::time::timeout(limit, self.0.links.empty()).await.is_err() {
             tracing::warn!(target: "socketio::engine", left = self.connections(), "connections did not end in time");
         }
-        for space in self.0.registry.all() {
-            space.close().await;
-        }
+        // Side by side: where what connects the nodes does not answer, each takes its time.
+        let spaces = self.0.registry.all();
+        futures_util::future::join_all(spaces.iter().map(|space| space.close())).await;
     }
 }
 

@@ -43,8 +43,8 @@ pub(crate) enum Resolved {
     Later(BoxFuture<Option<Lease>>),
 }
 
-/// What a name means to those who emit.
-pub(super) struct Named {
+/// What a name or a pattern means to those who emit.
+pub(super) struct Addressed {
     pub(super) spaces: Vec<Arc<Space>>,
     pub(super) lease: Option<Arc<Lease>>,
 }
@@ -96,8 +96,8 @@ impl Registry {
         self.0.read().unwrap_or_else(PoisonError::into_inner).is_declared(name)
     }
 
-    /// The name or pattern of the namespace that is called so.
-    pub(super) fn called(&self, name: &str) -> Option<Arc<str>> {
+    /// The name or pattern of the namespace that the program calls so.
+    pub(super) fn named(&self, name: &str) -> Option<Arc<str>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).names.get(name).cloned()
     }
 
@@ -141,7 +141,7 @@ impl Registry {
     }
 
     /// The namespace of this name, or the children of this pattern; `None` if there is neither.
-    pub(super) fn named(hub: &Arc<Hub>, name: &str) -> Option<Named> {
+    pub(super) fn addressed(hub: &Arc<Hub>, name: &str) -> Option<Addressed> {
         let inner = hub.registry.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(space) = inner.declared.get(name) {
             return Some(vec![space.clone()].into());
@@ -168,7 +168,7 @@ impl Registry {
             Lease::child(hub, parent, name, params)
         });
         let lease = Arc::new(leased?);
-        Some(Named { spaces: vec![lease.space().clone()], lease: Some(lease) })
+        Some(Addressed { spaces: vec![lease.space().clone()], lease: Some(lease) })
     }
 
     /// The doors of what was declared under this name or pattern.
@@ -278,7 +278,7 @@ impl Lease {
     }
 }
 
-impl From<Vec<Arc<Space>>> for Named {
+impl From<Vec<Arc<Space>>> for Addressed {
     fn from(spaces: Vec<Arc<Space>>) -> Self {
         Self { spaces, lease: None }
     }

@@ -27,21 +27,27 @@ pub(super) async fn nothing_came(io: &SocketIo, client: &mut TestClient) -> Test
     Ok(client.next::<()>("the end").await?)
 }
 
-/// A connection to a bus that can be cut, without the other nodes being told, and is slow for one namespace.
+/// A connection to a bus that can be cut, without the other nodes being told, is slow for one namespace, or takes
+/// messages and does not come back.
 #[derive(Clone, Debug)]
 pub(super) struct Cable {
     bus: LocalBus,
     cut: Arc<AtomicBool>,
     slow: Option<&'static str>,
+    stuck: bool,
 }
 
 impl Cable {
     pub(super) fn new(bus: &LocalBus) -> Self {
-        Self { bus: bus.clone(), cut: Arc::default(), slow: None }
+        Self { bus: bus.clone(), cut: Arc::default(), slow: None, stuck: false }
     }
 
     pub(super) fn slow(self, namespace: &'static str) -> Self {
         Self { slow: Some(namespace), ..self }
+    }
+
+    pub(super) fn stuck(self) -> Self {
+        Self { stuck: true, ..self }
     }
 
     pub(super) fn cut(&self) {
@@ -72,6 +78,9 @@ impl Bus for Cable {
     ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
         if self.cut.load(Ordering::Relaxed) {
             return Box::pin(async { Ok(None) });
+        }
+        if self.stuck {
+            return Box::pin(std::future::pending());
         }
         let is_slow = self.slow.is_some() && self.slow == message.namespace.as_deref();
         Box::pin(async move {
