@@ -110,7 +110,7 @@ impl Host {
         self.service(Hooks { exit: service::hook(hook), ..Hooks::default() })
     }
 
-    /// How the host and its services feel.
+    /// The health of the host and of all its services together.
     pub fn health(&self) -> Health {
         self.end.0.health()
     }

@@ -73,7 +73,7 @@ impl HostHandle {
         self.local_addr().is_some()
     }
 
-    /// How the host and all its services feel.
+    /// The health of the host and of all its services together.
     pub fn health(&self) -> Health {
         let State { stage, told, .. } = *self.0.state.borrow();
         let live = (Stage::Serving..Stage::Ended).contains(&stage);

@@ -7,7 +7,7 @@ use axum::routing::get;
 
 use super::HostHandle;
 
-/// How a host or a service feels; by default well.
+/// The health of a host or of a service; by default all is well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
     /// It works as it should.
@@ -24,7 +24,7 @@ impl Default for Health {
     }
 }
 
-/// What holds for both.
+/// Each is so only if it is so for both.
 impl BitAnd for Health {
     type Output = Self;
 

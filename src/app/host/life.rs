@@ -30,7 +30,7 @@ impl Host {
         let mut begun = 0;
         let preparing = async {
             for service in &services {
-                let error = match calmly("on_init", service.on_init(&handle)).await {
+                let error = match unless_panic("on_init", service.on_init(&handle)).await {
                     Some(Ok(())) => {
                         begun += 1;
                         continue;
@@ -139,7 +139,7 @@ async fn accept(server: &mut Option<Server>) {
 
 async fn ready(services: &[Arc<dyn AnyService>], handle: &HostHandle) {
     for service in services {
-        calmly("on_ready", service.on_ready(handle)).await;
+        unless_panic("on_ready", service.on_ready(handle)).await;
     }
     handle.enter(Stage::Ready);
     pending().await
@@ -150,14 +150,14 @@ async fn exit(services: &[Arc<dyn AnyService>], handle: &HostHandle, code: i32) 
     for service in services {
         tokio::select! {
             biased;
-            _ = calmly("on_exit", service.on_exit(code)) => {}
+            _ = unless_panic("on_exit", service.on_exit(code)) => {}
             () = handle.told(2) => {}
         }
     }
 }
 
-/// A hook's output, unless it panics.
-async fn calmly<T>(name: &str, hook: impl Future<Output = T>) -> Option<T> {
+/// A hook's output, unless it panics, which is logged.
+async fn unless_panic<T>(name: &str, hook: impl Future<Output = T>) -> Option<T> {
     let outcome = AssertUnwindSafe(hook).catch_unwind().await;
     if outcome.is_err() {
         tracing::error!(target: "socketio::host", "a panic in `{name}`");

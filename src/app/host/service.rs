@@ -70,7 +70,7 @@ pub trait HostService: Send + Sync + 'static {
         ready(())
     }
 
-    /// How the service feels; by default well. It is asked at every probe.
+    /// The health of the service (default: all is well). It is asked at every probe.
     fn health(&self) -> Health {
         Health::default()
     }
