@@ -42,7 +42,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     for (const { heard } of [one, two]) deepEqual(heard, [["general-message-forward", "hello", { n: 1 }]]);
   });
 
-  test(`what is not appropriate is an error with its message, and the logger answers nothing [${name}]`, async (t) => {
+  test(`what is not appropriate is an error with its message [${name}]`, async (t) => {
     const { socket } = await join(t, await example(t, "controllers"));
     for (const channels of [[], ["not a list"], [{ a: 1 }], [[1]]]) {
       deepEqual(await ask(socket, "subscribe-to-channel", ...channels), { error: { message: "Channels data not appropriate" } });
@@ -52,5 +52,17 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     }
     equal((await ask(socket, "unknown")).error.code, "unknown_event");
     deepEqual(await ask(socket, "subscribe-to-channel", ["still here"]), { result: null });
+  });
+
+  test(`the logger hears every event and answers none, and a client's end is noted [${name}]`, async (t) => {
+    const server = await example(t, "controllers");
+    const { socket } = await join(t, server);
+    const { id } = socket;
+    deepEqual(await ask(socket, "subscribe-to-channel", ["a"]), { result: null });
+    equal((await ask(socket, "unknown")).error.code, "unknown_event");
+    socket.disconnect();
+    const logged = () => server.lines.filter((line) => line.startsWith(`${id}: `)).map((line) => line.slice(id.length + 2));
+    while (logged().length < 3) await new Promise(setImmediate);
+    deepEqual(logged(), ["subscribe-to-channel", "unknown", "client namespace disconnect after 2 events"]);
   });
 }

@@ -28,7 +28,8 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     });
 
   each("every controller is where it says, and nothing else is", async (join) => {
-    for (const namespace of ["", "/decorators/ws", "/sequences/ws", "/chats/group1"]) await once(join(namespace), "connect");
+    const places = ["", "/sample/ws", "/decorators/ws", "/with-methods/ws", "/sequences/ws", "/chats/group1"];
+    for (const namespace of places) await once(join(namespace), "connect");
     for (const namespace of ["/unlisted", "/chats/", "/x/chats/group1"]) {
       equal(await refusal(join(namespace)), "Invalid namespace");
     }
@@ -86,5 +87,6 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
   each("who cannot be opened, or fails in a hook, is refused and no zombie", async (join) => {
     equal(await refusal(join("/failing/open")), "cannot be opened");
     equal(await refusal(join("/failing/later")), "the hook failed");
+    deepEqual(await ask(join(""), "zombies"), { result: 0 });
   });
 }

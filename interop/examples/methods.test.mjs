@@ -58,6 +58,16 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     deepEqual([told, reason], [{ message: "Authentication failure" }, "io server disconnect"]);
   });
 
+  test(`answers have these shapes and no other [${name}]`, async (t) => {
+    const server = await example(t, "methods");
+    const socket = await authenticated(t, server);
+    const ask = (...call) => new Promise((resolve) => socket.emit(...call, (...answer) => resolve(answer)));
+    deepEqual(await ask("getProfile", {}), [{ result: { id: "1", name: "Ada" } }]);
+    deepEqual(await ask("getRecords", { skip: 0, limit: 101 }), [{ error: "at most 100 records" }]);
+    deepEqual(await ask("getNews"), [{ error: { message: "invalid method" } }]);
+    deepEqual(await ask("unknown"), [{ error: { message: "nobody handles this event", code: "unknown_event" } }]);
+  });
+
   test(`what is defined, replaced and removed counts for the next call of a connected client [${name}]`, async (t) => {
     const server = await example(t, "methods");
     const socket = await authenticated(t, server);

@@ -82,6 +82,7 @@ impl Controller<Counts> for Answers {
             .on("counts", async |State(counts): State<Counts>| {
                 Ack(json!(*counts.lock().expect("no panic holds it")))
             })
+            .on("zombies", async |io: SocketIo| Ack(io.of("/failing/{when}").count()))
     }
 
     fn namespace() -> Pattern {
@@ -152,6 +153,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .add::<Decorated>()
         .add::<Answers>()
         .add_at::<Answers>("")
+        .add_at::<Answers>("/sample/ws")
+        .add_at::<Answers>("/with-methods/ws")
         .add::<Chat>()
         .add::<Failing>()
         .with_state(Counts::default());
