@@ -19,7 +19,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bus = LocalBus::new();
     let key: Arc<str> = std::env::var("PUBLISH_KEY").unwrap_or_else(|_| "only for services".into()).into();
     let port: u16 = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
-    let second = if port == 0 { 0 } else { port + 1 };
+    let second =
+        if port == 0 { 0 } else { port.checked_add(1).ok_or("no port is left for the second node")? };
     let (one, two) = (node(&bus)?, node(&bus)?);
     tokio::try_join!(serve(port, one, key.clone()), serve(second, two, key))?;
     Ok(())
