@@ -13,7 +13,10 @@ mod transport;
 pub use app::host::TlsError;
 #[cfg(feature = "host")]
 pub use app::host::{self, Health, Host, HostError, HostHandle, HostService, Listen};
-pub use app::{TestClient, TestError};
+pub use app::{
+    IntoUsers, MessageClient, PublishError, PublishMessage, Publisher, Recipients, TestClient, TestError,
+    UserId,
+};
 pub use extract::{
     Any, Args, Auth, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
     OptionalFromContext, Path, Query, Reconnected, State,

@@ -2,6 +2,14 @@
 
 #[cfg(feature = "host")]
 pub mod host;
+mod message_client;
+mod publish_message;
+mod publisher;
 mod test_client;
+mod users;
 
+pub use message_client::MessageClient;
+pub use publish_message::{PublishError, PublishMessage, Recipients};
+pub use publisher::Publisher;
 pub use test_client::{TestClient, TestError};
+pub use users::{IntoUsers, UserId};

@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod doors;
 mod error;
+mod everywhere;
 mod extensions;
 mod home;
 mod id;

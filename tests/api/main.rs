@@ -29,12 +29,14 @@ mod leaks;
 mod lifetime;
 mod listeners;
 mod live;
+mod message_client;
 mod options;
 mod ordering;
 mod panics;
 mod parser;
 mod patterns;
 mod polling;
+mod publisher;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
 mod reply;

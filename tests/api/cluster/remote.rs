@@ -31,7 +31,8 @@ async fn a_snapshot_from_another_node_has_id_rooms_data_and_handshake() -> Test 
     assert_eq!(all, ids);
     let remote = found(&one, &clients[3]).await?;
     assert_eq!(remote.id, clients[3].id());
-    assert_eq!(remote.rooms, [remote.id.as_str().into(), Room::new("r"), Room::user("ada")]);
+    let own = Room::new(remote.id.as_str());
+    assert_eq!(remote.rooms, [own, Room::new("r"), Room::user("ada"), Room::users()]);
     assert_eq!(serde_json::from_slice::<Value>(&remote.data)?, json!({"name": "ada"}));
     let here = found(&three, &clients[3]).await?;
     assert_eq!(here, remote, "it looks the same from everywhere");
@@ -53,7 +54,8 @@ async fn a_remote_socket_can_be_emitted_to_moved_and_disconnected() -> Test {
     one.to(&remote).leave("r");
     one.to("x").emit("x", 2);
     assert_eq!(target.next::<u8>("x").await?, 2);
-    assert_eq!(found(&one, &target).await?.rooms[1..], [Room::user("ada"), "x".into(), "y".into()]);
+    let rooms = [Room::user("ada"), Room::users(), "x".into(), "y".into()];
+    assert_eq!(found(&one, &target).await?.rooms[1..], rooms);
     one.to(&remote).disconnect(false);
     target.closed().await?;
     assert!(one.to(&remote).fetch_sockets().await?.is_empty());

@@ -134,12 +134,20 @@ impl Table {
         }
     }
 
+    /// Takes a seat out of its plain rooms.
     pub(super) fn leave_all(&mut self, at: Handle) {
         if self.contains(at)
             && let Some(seat) = self.seats.get_mut(at.index())
         {
-            let rooms = mem::take(&mut seat.rooms);
-            self.vacate(at.index(), &rooms);
+            let mut left = mem::take(&mut seat.rooms);
+            left.retain(|at| {
+                let plain = self.rooms.get(at).is_some_and(|room| room.name.is_plain());
+                if !plain {
+                    seat.rooms.push(at);
+                }
+                plain
+            });
+            self.vacate(at.index(), &left);
         }
     }
 
@@ -209,7 +217,7 @@ impl Table {
 
     /// Returns the seat whose own room this is.
     fn own(&self, room: &Room) -> Option<&u32> {
-        if room.is_user() { None } else { self.by_id.get(room.name()) }
+        if room.is_plain() { self.by_id.get(room.name()) } else { None }
     }
 
     fn vacate(&mut self, index: u32, rooms: &[u32]) {

@@ -66,7 +66,7 @@ fn follow(nodes: &[Arc<dyn Adapter>], steps: Vec<Step>, settle: impl Fn()) -> Re
             Step::LeaveAll(at) => {
                 if let Some(at) = at.checked_rem(handles.len()) {
                     nodes[handles[at].0].leave_all(handles[at].1);
-                    model.sockets[at].iter_mut().for_each(|socket| socket.rooms.truncate(1));
+                    model.sockets[at].iter_mut().for_each(|socket| socket.leave_all());
                 }
             }
             Step::AllJoin(to, rooms) => {
@@ -162,6 +162,11 @@ impl Joined {
         }
     }
 
+    fn leave_all(&mut self) {
+        let own = self.rooms[0].clone();
+        self.rooms.retain(|room| *room == own || !room.is_plain());
+    }
+
     fn leave(&mut self, rooms: &[Room]) {
         let own = self.rooms[0].clone();
         self.rooms.retain(|room| *room == own || !rooms.contains(room));
@@ -199,10 +204,11 @@ fn target() -> impl Strategy<Value = Target> {
         .prop_map(|(rooms, except)| Target::to(rooms).except(except))
 }
 
-/// Few rooms, so that they meet: plain ones, users of the same names, and the sockets' own.
+/// Few rooms, so that they meet: plain ones, users of the same names, all users, and the sockets' own.
 fn rooms(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Room>> {
     let names = IDS.iter().chain(&["x", "y", "z"]).copied();
-    let rooms: Vec<_> = names.flat_map(|name| [Room::new(name), Room::user(name)]).collect();
+    let mut rooms: Vec<_> = names.flat_map(|name| [Room::new(name), Room::user(name)]).collect();
+    rooms.push(Room::users());
     prop::collection::vec(select(rooms), count)
 }
 
