@@ -14,8 +14,8 @@ pub use app::host::TlsError;
 #[cfg(feature = "host")]
 pub use app::host::{self, Health, Host, HostError, HostHandle, HostService, Listen};
 pub use app::{
-    IntoUsers, MessageClient, PublishError, PublishMessage, Publisher, Recipients, TestClient, TestError,
-    UserId,
+    Controller, ControllerSet, IntoUsers, MessageClient, Methods, PublishError, PublishMessage, Publisher,
+    Recipients, TestClient, TestError, UserId,
 };
 pub use extract::{
     Any, Args, Auth, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,

@@ -9,6 +9,7 @@ use tower_socketio_adapter::{Flags, Member};
 use tower_socketio_proto::engineio::Reason;
 use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
 
+use super::kept::Letting;
 use super::socket::{ACCEPTED, ACTIVE, CLOSED, Early, Held, PENDING};
 use super::{
     AckSlot, Departure, DisconnectReason, EmitError, PacketRequest, Reply, ReplyKind, Socket, WireError,
@@ -185,7 +186,7 @@ impl Socket {
 
     /// Marks the socket as closed and takes it out of its rooms; `false` if it was closed already.
     pub(crate) fn end(&self) -> bool {
-        let (acks, notify) = {
+        let (acks, notify, pending) = {
             let mut state = self.state();
             let phase = self.0.phase.swap(CLOSED, Ordering::AcqRel);
             if phase == CLOSED {
@@ -196,11 +197,15 @@ impl Socket {
             if phase != PENDING {
                 state.rooms.clear();
             }
-            (std::mem::take(&mut state.acks), state.closed.take())
+            (std::mem::take(&mut state.acks), state.closed.take(), phase == PENDING)
         };
         drop(acks);
         self.forget_listeners();
         self.forget_slots();
+        if pending {
+            // No disconnect hooks will run.
+            self.let_go();
+        }
         if let Some(handle) = self.0.handle.get() {
             let adapter = self.0.space.adapter();
             let rooms = adapter.rooms(*handle);
@@ -215,13 +220,18 @@ impl Socket {
     }
 
     /// What runs after [`end`](Self::end): the disconnect hooks, once.
-    pub(crate) async fn hooks(self, reason: DisconnectReason) {
-        tracing::debug!(target: "socketio::socket", socket = self.tag(), %reason, "left");
-        if self.was_accepted() {
-            self.disconnect_hooks(reason).await;
-        }
-        for hook in self.farewells(reason) {
-            hook.await;
+    pub(crate) fn hooks(self, reason: DisconnectReason) -> impl Future<Output = ()> + Send + 'static {
+        // Also if nobody runs them.
+        let letting = Letting(self);
+        async move {
+            let Letting(socket) = &letting;
+            tracing::debug!(target: "socketio::socket", socket = socket.tag(), %reason, "left");
+            if socket.was_accepted() {
+                socket.disconnect_hooks(reason).await;
+            }
+            for hook in socket.farewells(reason) {
+                hook.await;
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod extensions;
 mod home;
 mod id;
 mod io;
+mod kept;
 mod life;
 mod link;
 mod member;
