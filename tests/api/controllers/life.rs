@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tower_socketio::{
-    Ack, Any, Args, Auth, Claims, ConnectRequest, Controller, Data, Event, Extension, FromRef, Namespace,
-    Path, Socket, SocketIo, State, TestClient, WireError, connect,
+    Ack, Any, Args, Auth, Broadcast, Claims, ConnectRequest, Controller, Data, Event, Extension, FromRef,
+    Namespace, Path, Socket, SocketIo, State, TestClient, WireError, connect,
 };
 
 use crate::support::{Log, Raw, Test, idle, join, refusal, serve};
@@ -89,6 +89,7 @@ struct Nickname(&'static str);
 struct Curious {
     socket: Socket,
     io: SocketIo,
+    everybody: Broadcast,
     room: String,
     user: User,
 }
@@ -101,8 +102,9 @@ impl Controller<App> for Curious {
         let Auth(auth): Auth<Value> = cx.extract(app).await?;
         let nickname: Option<Extension<Nickname>> = cx.extract(app).await?;
         let (socket, io) = (cx.extract(app).await?, cx.extract(app).await?);
+        let everybody = cx.extract(app).await?;
         log.push(format!("{} {auth} {nickname:?} {}", app.greeting, cx.namespace()));
-        Ok(Self { socket, io, room, user })
+        Ok(Self { socket, io, everybody, room, user })
     }
 
     fn events(on: Namespace<App>) -> Namespace<App> {
@@ -129,7 +131,7 @@ impl Curious {
             io.socket(socket.id()).is_some() && self.io.socket(socket.id()).is_some(),
             app.greeting == "hello",
             (room, user) == (self.room.clone(), self.user.clone()),
-            name == format!("/room/{}", self.room),
+            name == format!("/room/{}", self.room) && name == self.everybody.name(),
             (&*event, number) == ("same", 7),
         ])
     }
