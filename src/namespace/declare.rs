@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::Namespace;
 use super::table::Source;
-use crate::handler::{Arguments, Handler, bind};
+use crate::handler::{Arguments, Handler};
 use crate::hub::{IntoReply, PacketRequest, Responder};
 
 /// One handler for many events, and what a namespace is called.
@@ -50,7 +50,8 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     where
         T: Arguments<PacketRequest, S> + Send + 'static,
     {
-        self.matching.push((Box::new(move |event| expression.is_match(event)), bind(handler)));
+        let endpoint = crate::handler::bind(handler);
+        self.matching.push((Box::new(move |event| expression.is_match(event)), endpoint));
         self
     }
 

@@ -153,7 +153,9 @@ fn curious(log: &Log) -> SocketIo {
     });
     let namespace = Namespace::new()
         .connect_layer(who)
-        .on_connect(async |socket: Socket| drop(socket.extensions().insert(Nickname("a"))))
+        .on_connect(async |socket: Socket| {
+            socket.extensions().insert(Nickname("a"));
+        })
         .controller::<Curious>()
         .with_state(App { log: log.clone(), greeting: "hello" });
     SocketIo::builder().namespace("/room/{name}", namespace).build().expect("it fits")
