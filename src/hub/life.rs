@@ -186,7 +186,7 @@ impl Socket {
 
     /// Marks the socket as closed and takes it out of its rooms; `false` if it was closed already.
     pub(crate) fn end(&self) -> bool {
-        let (acks, notify, pending) = {
+        let (acks, notify) = {
             let mut state = self.state();
             let phase = self.0.phase.swap(CLOSED, Ordering::AcqRel);
             if phase == CLOSED {
@@ -197,12 +197,12 @@ impl Socket {
             if phase != PENDING {
                 state.rooms.clear();
             }
-            (std::mem::take(&mut state.acks), state.closed.take(), phase == PENDING)
+            (std::mem::take(&mut state.acks), state.closed.take())
         };
         drop(acks);
         self.forget_listeners();
         self.forget_slots();
-        if pending {
+        if !self.was_accepted() {
             // No disconnect hooks will run.
             self.let_go();
         }
