@@ -82,15 +82,19 @@
 mod error;
 mod inbox;
 mod local;
+mod membership;
 mod message;
+mod shared;
+mod to;
 
 pub use error::{BusError, MessageError};
 pub use inbox::{Inbox, Incoming, Offset};
 pub use local::LocalBus;
+pub use membership::Membership;
 pub use message::{Message, MessageKind};
+pub use to::To;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 
 use crate::BoxFuture;
 
@@ -163,71 +167,5 @@ pub trait Bus: Debug + Send + Sync + 'static {
     /// A room of the node has lost its last member here; as [`room_opened`](Self::room_opened).
     fn room_closed(&self, namespace: &str, node: &str, room: &str) {
         let _ = (namespace, node, room);
-    }
-}
-
-/// Whom a message is for.
-///
-/// A carrier may bring it to more nodes than that, which pass it over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum To<'a> {
-    /// For all nodes of the namespace.
-    All,
-    /// For nodes with sockets in this room, by its [wire name](crate::Room::wire_name): a broadcast to exactly one room
-    /// which asks nothing.
-    Room(&'a str),
-    /// For this node: an answer.
-    Node(&'a str),
-}
-
-/// How nodes know of each other, and so who has yet to answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Membership {
-    /// They say regularly that they are there. Who falls silent is waited for no more.
-    #[default]
-    Heartbeat,
-    /// The carrier [counts](Bus::count) them at each request. A node that ends without a word is waited for until the
-    /// time is up.
-    Counted,
-}
-
-impl<B: Bus + ?Sized> Bus for Arc<B> {
-    fn open<'a>(
-        &'a self,
-        namespace: &'a str,
-        node: &'a str,
-        inbox: Inbox,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        (**self).open(namespace, node, inbox)
-    }
-
-    fn publish<'a>(
-        &'a self,
-        message: &'a Message,
-        to: To<'a>,
-    ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
-        (**self).publish(message, to)
-    }
-
-    fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
-        (**self).close(namespace, node)
-    }
-
-    fn membership(&self) -> Membership {
-        (**self).membership()
-    }
-
-    fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
-        (**self).count(namespace)
-    }
-
-    fn room_opened(&self, namespace: &str, node: &str, room: &str) {
-        (**self).room_opened(namespace, node, room);
-    }
-
-    fn room_closed(&self, namespace: &str, node: &str, room: &str) {
-        (**self).room_closed(namespace, node, room);
     }
 }

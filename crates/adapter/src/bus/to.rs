@@ -1,0 +1,14 @@
+/// Whom a message is for.
+///
+/// A carrier may bring it to more nodes than that, which pass it over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum To<'a> {
+    /// For all nodes of the namespace.
+    All,
+    /// For nodes with sockets in this room, by its [wire name](crate::Room::wire_name): a broadcast to exactly one room
+    /// which asks nothing.
+    Room(&'a str),
+    /// For this node: an answer.
+    Node(&'a str),
+}
