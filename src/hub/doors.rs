@@ -84,8 +84,7 @@ impl Doors for NoDoors {
     }
 
     fn packet(&self, _: PacketRequest) -> BoxFuture<Reply> {
-        let error = WireError::new("nobody handles this event").code("unknown_event");
-        Box::pin(std::future::ready(Reply::error(error)))
+        Box::pin(std::future::ready(Reply::error(WireError::unhandled())))
     }
 
     fn stack(&self) -> Option<PacketService> {
@@ -109,8 +108,7 @@ impl Doors for NoDoors {
     }
 
     fn server_event(&self, _: ServerEvent) -> BoxFuture<Reply> {
-        let error = WireError::new("nobody handles this event").code("unknown_event");
-        Box::pin(std::future::ready(Reply::error(error)))
+        Box::pin(std::future::ready(Reply::error(WireError::unhandled())))
     }
 
     fn add(&self, _: &str, _: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {

@@ -164,6 +164,10 @@ impl WireError {
         Self::new("internal error").code("internal")
     }
 
+    pub(crate) fn unhandled() -> Self {
+        Self::new("nobody handles this event").code("unknown_event")
+    }
+
     fn shown(&self, expose: bool) -> Cow<'_, str> {
         match &self.0.source {
             Some(source) if expose => Cow::Owned(source.to_string()),

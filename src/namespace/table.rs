@@ -210,5 +210,5 @@ impl Endpoint<PacketRequest> for Unhandled {
 /// The answer to an event nobody handles.
 pub(crate) fn unhandled(request: &PacketRequest) -> crate::hub::Reply {
     tracing::debug!(target: "socketio::namespace", event = request.event(), "nobody handles the event");
-    crate::hub::Reply::error(WireError::new("nobody handles this event").code("unknown_event"))
+    crate::hub::Reply::error(WireError::unhandled())
 }

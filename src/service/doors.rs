@@ -168,7 +168,7 @@ async fn run<C: Clone + 'static>(hooks: Vec<Arc<dyn Endpoint<C>>>, moment: C) ->
 /// Runs the handlers of an event between servers side by side, and gives the first answer that is none of `()`.
 async fn answers(handlers: Vec<Arc<dyn Endpoint<ServerEvent>>>, event: ServerEvent) -> Reply {
     if handlers.is_empty() {
-        return Reply::error(WireError::new("nobody handles this event").code("unknown_event"));
+        return Reply::error(WireError::unhandled());
     }
     let running = handlers.into_iter().map(|handler| {
         let call = catch_unwind(AssertUnwindSafe(|| handler.call(event.clone())));
