@@ -158,7 +158,8 @@ impl Broadcast {
         self.members().count()
     }
 
-    /// The rooms that exist in the namespace on this node, without those of single sockets.
+    /// The rooms that exist in the namespace on this node, without those of single sockets; those of users are among
+    /// them, and [`Room::is_plain`] tells the others.
     pub fn rooms(&self) -> Vec<Room> {
         self.spaces.iter().flat_map(|space| space.adapter().room_names()).collect()
     }

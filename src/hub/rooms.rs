@@ -36,6 +36,9 @@ impl Socket {
     }
 
     /// The rooms it is in, its own first; in `on_disconnecting` those that it was in.
+    ///
+    /// A socket that has a user is in that user's room and in [`Room::users`], too; [`Room::is_plain`] tells those that
+    /// strings name.
     pub fn rooms(&self) -> Vec<Room> {
         let state = self.state();
         match (self.0.phase.load(Ordering::Acquire), self.0.handle.get()) {
