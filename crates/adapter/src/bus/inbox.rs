@@ -38,6 +38,7 @@ pub type Offset = String;
 
 /// A message that a carrier brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Incoming {
     /// The message.
     pub message: Message,
@@ -45,8 +46,15 @@ pub struct Incoming {
     pub offset: Option<Offset>,
 }
 
+impl Incoming {
+    /// Creates a message with its place, if the carrier has such a thing.
+    pub fn new(message: Message, offset: Option<Offset>) -> Self {
+        Self { message, offset }
+    }
+}
+
 impl From<Message> for Incoming {
     fn from(message: Message) -> Self {
-        Self { message, offset: None }
+        Self::new(message, None)
     }
 }
