@@ -20,7 +20,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
   const message = (...to) => JSON.stringify({ subject: "s", body: { text: "b" }, receiver: { to: to.map((id) => ({ id })) }, options: [1] });
   const told = ["message", { subject: "s", body: { text: "b" }, options: [1] }];
 
-  test(`a message reaches the channels it is for, each client once [${name}]`, async (t) => {
+  test(`a message reaches the channels it is for, each client once [${name}]`, { timeout: 20_000 }, async (t) => {
     const server = await example(t, "controllers");
     const [one, two, other] = [await join(t, server), await join(t, server), await join(t, server)];
     deepEqual(await ask(one.socket, "subscribe-to-channel", ["a", "b"]), { result: null });
@@ -34,7 +34,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     deepEqual([one.heard, two.heard, other.heard], [[told, told], [told, told], [told]]);
   });
 
-  test(`a forwarded message reaches everybody [${name}]`, async (t) => {
+  test(`a forwarded message reaches everybody [${name}]`, { timeout: 20_000 }, async (t) => {
     const server = await example(t, "controllers");
     const [one, two] = [await join(t, server), await join(t, server)];
     deepEqual(await ask(one.socket, "general-message-forward", "hello", { n: 1 }), { result: null });
@@ -42,7 +42,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     for (const { heard } of [one, two]) deepEqual(heard, [["general-message-forward", "hello", { n: 1 }]]);
   });
 
-  test(`what is not appropriate is an error with its message [${name}]`, async (t) => {
+  test(`what is not appropriate is an error with its message [${name}]`, { timeout: 20_000 }, async (t) => {
     const { socket } = await join(t, await example(t, "controllers"));
     for (const channels of [[], ["not a list"], [{ a: 1 }], [[1]]]) {
       deepEqual(await ask(socket, "subscribe-to-channel", ...channels), { error: { message: "Channels data not appropriate" } });
@@ -54,7 +54,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     deepEqual(await ask(socket, "subscribe-to-channel", ["still here"]), { result: null });
   });
 
-  test(`the logger hears every event and answers none, and a client's end is noted [${name}]`, async (t) => {
+  test(`the logger hears every event and answers none, and a client's end is noted [${name}]`, { timeout: 20_000 }, async (t) => {
     const server = await example(t, "controllers");
     const { socket } = await join(t, server);
     const { id } = socket;

@@ -10,7 +10,7 @@ const ask = (socket, ...event) => new Promise((resolve) => socket.emit(...event,
 
 for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
   const each = (title, body) =>
-    test(`${title} [${name}]`, async (t) => {
+    test(`${title} [${name}]`, { timeout: 20_000 }, async (t) => {
       const server = await example(t, "loopback");
       await body((namespace) => {
         const socket = io(`${server.url}${namespace}`, { forceNew: true, reconnection: false });

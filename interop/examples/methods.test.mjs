@@ -30,7 +30,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     return socket;
   };
 
-  test(`the README's client authenticates and calls methods [${name}]`, async (t) => {
+  test(`the README's client authenticates and calls methods [${name}]`, { timeout: 20_000 }, async (t) => {
     const server = await example(t, "methods");
     const socket = open(t, server);
     const outcome = new Promise((resolve) => {
@@ -48,7 +48,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     equal((await failed(socket, "authentication", ADA)).code, "already_authenticated");
   });
 
-  test(`who is not authenticated is told so and calls nothing [${name}]`, async (t) => {
+  test(`who is not authenticated is told so and calls nothing [${name}]`, { timeout: 20_000 }, async (t) => {
     const server = await example(t, "methods");
     const socket = open(t, server);
     await once(socket, "connect");
@@ -58,7 +58,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     deepEqual([told, reason], [{ message: "Authentication failure" }, "io server disconnect"]);
   });
 
-  test(`answers have these shapes and no other [${name}]`, async (t) => {
+  test(`answers have these shapes and no other [${name}]`, { timeout: 20_000 }, async (t) => {
     const server = await example(t, "methods");
     const socket = await authenticated(t, server);
     const ask = (...call) => new Promise((resolve) => socket.emit(...call, (...answer) => resolve(answer)));
@@ -68,7 +68,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     deepEqual(await ask("unknown"), [{ error: { message: "nobody handles this event", code: "unknown_event" } }]);
   });
 
-  test(`what is defined, replaced and removed counts for the next call of a connected client [${name}]`, async (t) => {
+  test(`what is defined, replaced and removed counts for the next call of a connected client [${name}]`, { timeout: 20_000 }, async (t) => {
     const server = await example(t, "methods");
     const socket = await authenticated(t, server);
     deepEqual(await failed(socket, "getNews"), { message: "invalid method" });
@@ -83,7 +83,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     deepEqual(await callMyMethod(socket, "getRecords", { skip: 3, limit: 5 }), ["date"]);
   });
 
-  test(`a call that wants no answer runs and gets none [${name}]`, async (t) => {
+  test(`a call that wants no answer runs and gets none [${name}]`, { timeout: 20_000 }, async (t) => {
     const socket = await authenticated(t, await example(t, "methods"));
     const packets = [];
     const engine = socket.io.engine;
