@@ -27,7 +27,7 @@ use crate::hub::PublicError;
 /// use tower_socketio::{PublishError, PublishMessage, Recipients};
 ///
 /// let message = PublishMessage::new("ArticleUpdated", ["7"]).namespace("blog").room("members");
-/// assert_eq!(message.recipients()?, Recipients::Room("members"));
+/// assert_eq!(message.recipients()?, Recipients::Members("members"));
 /// let json = json!({"event": "ArticleUpdated", "data": ["7"], "namespace": "blog", "room": "members"});
 /// assert_eq!(serde_json::from_value::<PublishMessage>(json)?, message);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
@@ -60,15 +60,15 @@ pub struct PublishMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipients<'a> {
     /// Everybody in the namespace.
-    Namespace,
+    Everybody,
     /// The sockets in this room.
-    Room(&'a str),
+    Members(&'a str),
     /// This socket.
-    Socket(&'a str),
+    Single(&'a str),
     /// Everybody in the namespace but this socket.
-    NamespaceExcept(&'a str),
+    EverybodyExcept(&'a str),
     /// The sockets in a room but one.
-    RoomExcept {
+    MembersExcept {
         /// The room.
         room: &'a str,
         /// The socket that is left out.
@@ -150,11 +150,11 @@ impl PublishMessage {
             return Err(PublishError::ReservedEvent(self.event.clone()));
         }
         match (room, socket, self.broadcast) {
-            (None, None, _) => Ok(Recipients::Namespace),
-            (Some(room), None, _) => Ok(Recipients::Room(room)),
-            (None, Some(socket), false) => Ok(Recipients::Socket(socket)),
-            (None, Some(socket), true) => Ok(Recipients::NamespaceExcept(socket)),
-            (Some(room), Some(socket), true) => Ok(Recipients::RoomExcept { room, socket }),
+            (None, None, _) => Ok(Recipients::Everybody),
+            (Some(room), None, _) => Ok(Recipients::Members(room)),
+            (None, Some(socket), false) => Ok(Recipients::Single(socket)),
+            (None, Some(socket), true) => Ok(Recipients::EverybodyExcept(socket)),
+            (Some(room), Some(socket), true) => Ok(Recipients::MembersExcept { room, socket }),
             (Some(_), Some(_), false) => Err(PublishError::RoomWithSocketNeedsBroadcast),
         }
     }

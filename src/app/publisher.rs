@@ -98,18 +98,18 @@ impl Publisher {
     ) -> Result<Sent, PublishError> {
         let (recipients, name) = (message.recipients()?, message.full_name());
         let namespace = match (&name, recipients) {
-            (None, Recipients::Socket(_)) => self.io.everywhere(),
+            (None, Recipients::Single(_)) => self.io.everywhere(),
             _ => {
                 let name = name.as_deref().unwrap_or("/");
                 self.io.known(name).ok_or_else(|| PublishError::UnknownNamespace(name.to_owned()))?
             }
         };
         let to = match recipients {
-            Recipients::Namespace => namespace,
-            Recipients::Room(room) => namespace.to(room),
-            Recipients::Socket(socket) => namespace.to(socket),
-            Recipients::NamespaceExcept(socket) => namespace.except(socket),
-            Recipients::RoomExcept { room, socket } => namespace.to(room).except(socket),
+            Recipients::Everybody => namespace,
+            Recipients::Members(room) => namespace.to(room),
+            Recipients::Single(socket) => namespace.to(socket),
+            Recipients::EverybodyExcept(socket) => namespace.except(socket),
+            Recipients::MembersExcept { room, socket } => namespace.to(room).except(socket),
         };
         Ok(reach(to).emit(&message.event, Args(&message.data)))
     }

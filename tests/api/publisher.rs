@@ -69,14 +69,14 @@ async fn received<const N: usize>(clients: [&mut TestClient; N]) -> [usize; N] {
 #[test]
 fn a_message_says_who_is_meant_or_is_refused() {
     let (r, s) = (Some("r"), Some("s"));
-    let both = Recipients::RoomExcept { room: "r", socket: "s" };
+    let both = Recipients::MembersExcept { room: "r", socket: "s" };
     let table = [
-        (message(None, None, false), Ok(Recipients::Namespace)),
-        (message(None, None, true), Ok(Recipients::Namespace)),
-        (message(r, None, false), Ok(Recipients::Room("r"))),
-        (message(r, None, true), Ok(Recipients::Room("r"))),
-        (message(None, s, false), Ok(Recipients::Socket("s"))),
-        (message(None, s, true), Ok(Recipients::NamespaceExcept("s"))),
+        (message(None, None, false), Ok(Recipients::Everybody)),
+        (message(None, None, true), Ok(Recipients::Everybody)),
+        (message(r, None, false), Ok(Recipients::Members("r"))),
+        (message(r, None, true), Ok(Recipients::Members("r"))),
+        (message(None, s, false), Ok(Recipients::Single("s"))),
+        (message(None, s, true), Ok(Recipients::EverybodyExcept("s"))),
         (message(r, s, true), Ok(both)),
         (message(r, s, false), Err(PublishError::RoomWithSocketNeedsBroadcast)),
         (message(Some(""), None, false), Err(PublishError::Empty("room"))),
