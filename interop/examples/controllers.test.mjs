@@ -42,7 +42,7 @@ for (const [name, io] of Object.entries({ client2: io2, client4: io4 })) {
     for (const { heard } of [one, two]) deepEqual(heard, [["general-message-forward", "hello", { n: 1 }]]);
   });
 
-  test(`what is not appropriate is an error with its message [${name}]`, { timeout: 20_000 }, async (t) => {
+  test(`what is not appropriate is an error with its message, and the logger answers nothing [${name}]`, { timeout: 20_000 }, async (t) => {
     const { socket } = await join(t, await example(t, "controllers"));
     for (const channels of [[], ["not a list"], [{ a: 1 }], [[1]]]) {
       deepEqual(await ask(socket, "subscribe-to-channel", ...channels), { error: { message: "Channels data not appropriate" } });
