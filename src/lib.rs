@@ -11,7 +11,7 @@ mod transport;
 
 pub use app::{TestClient, TestError};
 pub use extract::{
-    Any, Args, Auth, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
+    Any, Args, Auth, By, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
     OptionalFromContext, Path, Query, Reconnected, State,
 };
 pub use handler::{Arguments, Handler, Layered, Moment, WithState};
@@ -19,8 +19,9 @@ pub use hub::{
     Accepted, Ack, AckError, AckSender, AckStream, Broadcast, Builder, ConfigError, Conn, ConnectLayer,
     ConnectRequest, ConnectService, Connected, Connecting, Context, Cookie, Disconnect, DisconnectReason,
     EmitError, EmitLayer, EmitRequest, EmitService, Extensions, Failure, IntoReply, Occasion, Overflow,
-    PacketLayer, PacketRequest, PacketService, ProxyHeader, PublicError, Reply, Replying, Responder,
-    ResultEnvelope, SameSite, Sent, ServerEvent, Socket, SocketEmit, SocketIo, Transport, WireError,
+    PacketLayer, PacketRequest, PacketService, ProxyHeader, PublicError, Recovery, Reply, Replying,
+    Responder, ResultEnvelope, SameSite, Sent, ServerEvent, Socket, SocketEmit, SocketIo, Transport,
+    WireError,
 };
 pub use ipnet::IpNet;
 pub use layer::connect::{self, Next as ConnectNext};

@@ -50,7 +50,7 @@ pub use data::{Data, Event};
 pub use extension::Extension;
 pub use handshake::{ClientIp, Headers, Query};
 pub use path::Path;
-pub use reconnected::Reconnected;
+pub use reconnected::{By, Reconnected};
 pub use state::State;
 #[doc(inline)]
 pub use tower_socketio_proto::socketio::{Any, Args};

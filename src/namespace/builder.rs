@@ -121,10 +121,11 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     }
 
     /// Runs when a client that was accepted is one that comes back: a socket of the same [user](crate::Socket::user)
-    /// left this very namespace less than the [window](Self::reconnect_window) ago.
+    /// left this very namespace less than the [window](Self::reconnect_window) ago, or its lost connection was
+    /// [recovered](crate::Socket::recovered).
     ///
-    /// Somebody must have said whose socket it is, by [`Socket::set_user`](crate::Socket::set_user), before it is
-    /// accepted. [`Reconnected`](crate::Reconnected) says how long the user was away. It runs after the hooks of
+    /// For the former somebody must have said whose socket it is, by [`Socket::set_user`](crate::Socket::set_user), before it is
+    /// accepted. [`Reconnected`](crate::Reconnected) says by what it is known, and how long the client was away. It runs after the hooks of
     /// `on_connect` and before those of `on_connected`, with which it has everything in common. Each departure makes
     /// one return, on the node where it was; a client whose end the server has not noticed yet has not left.
     pub fn on_reconnect<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self

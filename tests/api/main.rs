@@ -34,6 +34,7 @@ mod patterns;
 mod polling;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
+mod recovery;
 mod reply;
 mod rooms;
 mod sending;

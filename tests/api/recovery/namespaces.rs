@@ -1,0 +1,71 @@
+//! Namespaces that patterns bring into being.
+
+use tower_socketio::{Recovery, SocketIo};
+
+use super::{SECOND, echoing, lose, news};
+use crate::support::{Test, idle, join};
+use tower_socketio::TestClient;
+
+fn server() -> SocketIo {
+    SocketIo::builder()
+        .recovery(Recovery::new().window(SECOND * 60))
+        .namespace("/", echoing())
+        .namespace("/rooms/{id}", echoing())
+        .build()
+        .expect("it fits")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dynamic_namespace_stays_while_somebody_may_come_back_to_it() -> Test {
+    let io = server();
+    let mut client = TestClient::new(&io).connect("/rooms/1").await?;
+    let id = client.id().to_owned();
+    io.of("/rooms/1").emit("news", "seen");
+    assert_eq!(news(&mut client).await, ["seen"]);
+    lose(&mut client).await;
+    io.of("/rooms/1").emit("news", "missed");
+    let mut client = client.connect("/rooms/1").await?;
+    assert_eq!(client.id(), id);
+    assert_eq!(news(&mut client).await, ["missed"]);
+    lose(&mut client).await;
+    tokio::time::sleep(SECOND * 80).await;
+    // It has ended: the name is unknown, and whoever comes makes another one.
+    let client = client.connect("/rooms/1").await?;
+    assert!(!client.recovered());
+    assert_ne!(client.id(), id);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_memory_of_dynamic_namespaces_is_given_back_with_them() -> Test {
+    let io = SocketIo::builder()
+        .recovery(Recovery::new().window(SECOND * 60))
+        .max_dynamic(3)
+        .namespace("/rooms/{id}", echoing())
+        .build()?;
+    for round in 0..3 {
+        for n in 0..3 {
+            let mut client = TestClient::new(&io).connect(&format!("/rooms/{round}-{n}")).await?;
+            lose(&mut client).await;
+        }
+        assert!(TestClient::new(&io).connect("/rooms/one-more").await.is_err(), "they are kept");
+        tokio::time::sleep(SECOND * 80).await;
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pid_is_good_for_its_own_namespace_alone() -> Test {
+    let io = server();
+    let mut client = join(&io).await;
+    let id = client.id().to_owned();
+    lose(&mut client).await;
+    for name in ["/rooms/1", "/rooms/2"] {
+        let auth = serde_json::json!({ "pid": client.pid() });
+        let other = TestClient::new(&io).auth(auth).connect(name).await?;
+        assert_ne!(other.id(), id);
+    }
+    idle().await;
+    assert_eq!(client.connect("/").await?.id(), id);
+    Ok(())
+}
