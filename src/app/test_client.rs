@@ -37,6 +37,7 @@ pub struct TestClient {
     io: SocketIo,
     auth: Option<Value>,
     timeout: Duration,
+    id: String,
     joined: Option<Joined>,
     /// By which it comes back.
     pid: Option<String>,
@@ -47,7 +48,6 @@ pub struct TestClient {
 }
 
 struct Joined {
-    id: String,
     namespace: String,
     out: mpsc::UnboundedSender<(Kind, Option<u64>, Option<Encoded>)>,
     events: mpsc::UnboundedReceiver<Incoming>,
@@ -88,6 +88,7 @@ impl TestClient {
             io: io.clone(),
             auth: None,
             timeout: Duration::from_secs(5),
+            id: String::new(),
             joined: None,
             pid: None,
             offset: None,
@@ -140,14 +141,14 @@ impl TestClient {
             Incoming::Event(event, _) => return Err(TestError::OtherEvent(event.name().to_owned())),
         };
         self.recovered = pid.is_some() && pid == self.pid;
-        self.pid = pid;
-        self.joined = Some(Joined { id, namespace: namespace.to_owned(), out, events, got });
+        (self.id, self.pid) = (id, pid);
+        self.joined = Some(Joined { namespace: namespace.to_owned(), out, events, got });
         Ok(self)
     }
 
     /// The socket's id; empty before [`connect`](Self::connect).
     pub fn id(&self) -> &str {
-        self.joined.as_ref().map_or("", |joined| &joined.id)
+        &self.id
     }
 
     /// What the server gave it to come back by, where connections that were lost are [recovered](crate::Recovery).
@@ -292,6 +293,7 @@ impl TestClient {
     /// Leaves the namespace and ends the connection.
     pub fn disconnect(&mut self) {
         if let Some(joined) = self.part() {
+            self.id.clear();
             let _ = joined.out.send((Kind::Disconnect, None, None));
         }
     }

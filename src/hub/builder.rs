@@ -308,9 +308,10 @@ impl Builder {
     /// acknowledgement and volatile ones. Who left on purpose, or was made to leave, does not come back so.
     ///
     /// Connect layers and hooks of `on_connect` run again and may refuse. Who the client is they decide anew:
-    /// [`Claims`](crate::Claims), [`user`](crate::Socket::user) and the rooms of users come from them, and a client that
-    /// turns out to be another user than before, or none, enters as a stranger would. `on_disconnect` has run, and
-    /// `on_reconnect` and `on_connected` do.
+    /// [`Claims`](crate::Claims), [`user`](crate::Socket::user) and the rooms of users come from them. A client that turns
+    /// out to be another user than before, or none, or that has claims no more, enters as a stranger would; so does one
+    /// that got its user or claims from a handler, later than in `on_connect`. `on_disconnect` has run, and `on_reconnect`
+    /// and `on_connected` do.
     ///
     /// It is kept in memory, on the node where the client was: behind a load balancer it needs sticky sessions, and the end
     /// of the process is the end of it. Where emits are kept, those of one namespace go out one after the other; an

@@ -1,5 +1,5 @@
 use std::any::{Any, TypeId, type_name};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -25,6 +25,8 @@ pub(super) enum Lasts {
     Client,
     /// As long as nobody decides anew about the client.
     Decision,
+    /// As a decision: they are what was decided.
+    Claims,
     /// As long as the socket itself.
     Socket,
 }
@@ -53,7 +55,7 @@ impl<T: Clone + Send + Sync + 'static> AnyClone for T {
 const CLAIMS: &str = concat!(env!("CARGO_CRATE_NAME"), "::extract::claims::Claims<");
 
 fn lasts<T>() -> Lasts {
-    if type_name::<T>().starts_with(CLAIMS) { Lasts::Decision } else { Lasts::Client }
+    if type_name::<T>().starts_with(CLAIMS) { Lasts::Claims } else { Lasts::Client }
 }
 
 impl Extensions {
@@ -111,12 +113,23 @@ impl Extensions {
     /// Clones of what a client has to get back; with `all` also of what says who it is.
     pub(super) fn copy(&self, all: bool) -> Self {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_wanted = |lasts: Lasts| lasts == Lasts::Client || (all && lasts == Lasts::Decision);
+        let is_wanted = |lasts: Lasts| match lasts {
+            Lasts::Client => true,
+            Lasts::Decision | Lasts::Claims => all,
+            Lasts::Socket => false,
+        };
         let entries = map.iter().flat_map(|map| map.iter()).filter(|(_, entry)| is_wanted(entry.lasts));
         let copy: Map = entries
             .map(|(key, entry)| (*key, Entry { value: (*entry.value).copy(), lasts: entry.lasts }))
             .collect();
         Self(Mutex::new((!copy.is_empty()).then(|| Box::new(copy))))
+    }
+
+    /// The types of claims that are there.
+    pub(super) fn claims(&self) -> HashSet<TypeId> {
+        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = map.iter().flat_map(|map| map.iter());
+        entries.filter(|(_, entry)| entry.lasts == Lasts::Claims).map(|(key, _)| *key).collect()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -199,7 +199,7 @@ impl Socket {
         let Some((offset, from)) = place(packets, &session, returning.pass.offset) else {
             return Planned::Void;
         };
-        if user != session.user {
+        if user != session.user || self.extensions().claims() != session.extensions.claims() {
             return Planned::Void;
         }
         // Whoever made it leave a room again meant what was sent there, too.

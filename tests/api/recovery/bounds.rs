@@ -1,8 +1,8 @@
 //! What is kept is bounded in every direction.
 
-use tower_socketio::{ConfigError, Recovery, Socket, SocketIo, TestClient};
+use tower_socketio::{ConfigError, Namespace, Recovery, Socket, SocketIo, TestClient};
 
-use super::{SECOND, echoing, lose, news, recovering, with};
+use super::{SECOND, lose, news, recovering, with};
 use crate::support::{Test, join};
 
 /// A client that has missed so many packets of so many bytes.
@@ -17,7 +17,7 @@ async fn missing(io: &SocketIo, packets: usize, bytes: usize) -> TestClient {
 
 #[tokio::test(start_paused = true)]
 async fn the_number_of_packets_is_bounded_and_whoever_missed_one_that_is_gone_enters_anew() -> Test {
-    let io = with(Recovery::new().max_packets(10), echoing());
+    let io = with(Recovery::new().max_packets(10), Namespace::new());
     let mut client = missing(&io, 10, 1).await.connect("/").await?;
     assert!(client.recovered());
     assert_eq!(news(&mut client).await.len(), 10);
@@ -30,8 +30,8 @@ async fn the_number_of_packets_is_bounded_and_whoever_missed_one_that_is_gone_en
 async fn bytes_are_bounded_over_all_namespaces_and_the_oldest_packet_goes_first() -> Test {
     let io = SocketIo::builder()
         .recovery(Recovery::new().max_bytes(100_000))
-        .namespace("/", echoing())
-        .namespace("/other", echoing())
+        .namespace("/", Namespace::new())
+        .namespace("/other", Namespace::new())
         .build()?;
     let mut client = missing(&io, 30, 1_000).await;
     // Below the bound together.
@@ -52,7 +52,7 @@ async fn bytes_are_bounded_over_all_namespaces_and_the_oldest_packet_goes_first(
 
 #[tokio::test(start_paused = true)]
 async fn a_packet_beyond_the_bound_is_sent_and_not_kept() -> Test {
-    let io = with(Recovery::new().max_bytes(10_000), echoing());
+    let io = with(Recovery::new().max_bytes(10_000), Namespace::new());
     let mut here = join(&io).await;
     let client = missing(&io, 0, 0).await;
     io.emit("news", "x".repeat(20_000));
@@ -66,7 +66,7 @@ async fn a_packet_beyond_the_bound_is_sent_and_not_kept() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn the_number_of_clients_who_are_away_is_bounded_and_the_first_goes_first() -> Test {
-    let io = with(Recovery::new().max_sessions(3), echoing());
+    let io = with(Recovery::new().max_sessions(3), Namespace::new());
     let mut clients = Vec::new();
     for _ in 0..5 {
         clients.push(missing(&io, 0, 0).await);
@@ -86,7 +86,7 @@ async fn the_number_of_clients_who_are_away_is_bounded_and_the_first_goes_first(
 async fn clients_who_are_away_count_for_the_bytes_too() -> Test {
     let io = with(
         Recovery::new().max_bytes(50_000),
-        echoing().on_connect(async |socket: Socket| {
+        Namespace::new().on_connect(async |socket: Socket| {
             socket.join((0..100).map(|n| format!("a room with a long name, number {n}")).collect::<Vec<_>>());
         }),
     );
@@ -110,7 +110,7 @@ async fn packets_are_kept_for_the_window_and_as_long_as_a_death_may_go_unnoticed
         .recovery(Recovery::new().window(SECOND * 20))
         .ping_interval(SECOND * 4)
         .ping_timeout(SECOND * 6)
-        .namespace("/", echoing())
+        .namespace("/", Namespace::new())
         .build()?;
     let old = join(&io).await;
     let (pid, id) = (old.pid().expect("a pid").to_owned(), old.id().to_owned());
@@ -142,7 +142,7 @@ async fn bounds_of_zero_are_errors_of_build() {
 
 #[tokio::test(start_paused = true)]
 async fn a_window_without_end_is_no_overflow() -> Test {
-    let io = with(Recovery::new().window(std::time::Duration::MAX), echoing());
+    let io = with(Recovery::new().window(std::time::Duration::MAX), Namespace::new());
     let mut client = missing(&io, 3, 3).await.connect("/").await?;
     assert_eq!(news(&mut client).await.len(), 3);
     Ok(())
@@ -150,7 +150,7 @@ async fn a_window_without_end_is_no_overflow() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_given_up_is_gone_when_the_window_is_over() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     let held = std::sync::Arc::new(());
     let mut client = join(&io).await;
     io.socket(client.id()).expect("it is here").extensions().insert(held.clone());

@@ -5,11 +5,11 @@ use tower_socketio::{
     Ack, DisconnectReason, Namespace, Overflow, Recovery, Room, Socket, SocketIo, TestClient, WireError,
 };
 
-use super::{SECOND, again, echoing, lose, news, noting, recovering, with};
+use super::{SECOND, again, lose, news, noting, recovering, with};
 use crate::support::{Log, Test, idle, join};
 
 fn roomy() -> Namespace {
-    echoing().on_connect(async |socket: Socket| socket.join(["red", "blue"]))
+    Namespace::new().on_connect(async |socket: Socket| socket.join(["red", "blue"]))
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,7 +40,7 @@ async fn missed_packets_come_in_order_and_once_if_they_were_for_the_client() -> 
 
 #[tokio::test(start_paused = true)]
 async fn binary_comes_back_as_it_was() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     let mut client = join(&io).await;
     lose(&mut client).await;
     let bytes = (Bytes::from_static(b"\0\x01"), 7, Bytes::from_static(b"\xff"));
@@ -57,7 +57,7 @@ async fn binary_comes_back_as_it_was() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_on_its_way_when_the_connection_died_comes_too() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     let mut client = join(&io).await;
     io.emit("news", "seen");
     assert_eq!(client.next::<String>("news").await?, "seen");
@@ -73,7 +73,7 @@ async fn what_was_on_its_way_when_the_connection_died_comes_too() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn the_order_is_connect_then_missed_then_hooks_then_live() -> Test {
-    let io = recovering(echoing().on_connect(async |socket: Socket| {
+    let io = recovering(Namespace::new().on_connect(async |socket: Socket| {
         let word = if socket.recovered() { "hook again" } else { "hook" };
         socket.emit("news", word);
     }));
@@ -93,7 +93,7 @@ async fn the_order_is_connect_then_missed_then_hooks_then_live() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn questions_and_volatile_events_are_not_kept() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     let mut client = join(&io).await;
     let socket = io.socket(client.id()).expect("it is here");
     lose(&mut client).await;
@@ -145,7 +145,7 @@ async fn an_idle_client_comes_back_however_far_the_log_has_moved_on() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_has_never_got_an_event_comes_back() -> Test {
-    let io = with(Recovery::new().max_packets(3), echoing());
+    let io = with(Recovery::new().max_packets(3), Namespace::new());
     // The log has moved on before it, and moves on after it.
     for n in 0..20 {
         io.emit("news", n);
@@ -167,7 +167,7 @@ async fn a_client_that_has_never_got_an_event_comes_back() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_broadcast_before_the_client_came_is_never_for_it() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     io.emit("news", "before its time");
     let mut client = join(&io).await;
     lose(&mut client).await;
@@ -181,7 +181,7 @@ async fn what_was_broadcast_before_the_client_came_is_never_for_it() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_room_joined_after_a_packet_does_not_make_the_packet_its_own() -> Test {
-    let io = recovering(echoing().on("join", async |socket: Socket| {
+    let io = recovering(Namespace::new().on("join", async |socket: Socket| {
         socket.join("late");
         Ack(())
     }));
@@ -197,7 +197,7 @@ async fn a_room_joined_after_a_packet_does_not_make_the_packet_its_own() -> Test
 
 #[tokio::test(start_paused = true)]
 async fn a_room_that_a_hook_makes_it_leave_is_gone_with_what_was_sent_there() -> Test {
-    let io = recovering(echoing().on_connect(async |socket: Socket| {
+    let io = recovering(Namespace::new().on_connect(async |socket: Socket| {
         if socket.recovered() {
             assert_eq!(socket.rooms().len(), 3);
             socket.leave("secret");
@@ -259,7 +259,7 @@ async fn whoever_leaves_or_is_made_to_leave_does_not_come_back() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_refused_may_try_again_and_one_that_is_in_has_used_its_session() -> Test {
-    let io = recovering(echoing().on_connect(async |socket: Socket| {
+    let io = recovering(Namespace::new().on_connect(async |socket: Socket| {
         let tries = socket.extensions().get_or_default::<std::sync::Arc<std::sync::atomic::AtomicUsize>>();
         match (socket.recovered(), tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
             (true, 1) => Err(WireError::new("not now").code("later")),
@@ -289,7 +289,7 @@ async fn what_does_not_fit_into_the_send_budget_is_not_sent_and_the_client_enter
     let io = SocketIo::builder()
         .recovery(Recovery::new())
         .send_budget(10_000, Overflow::Disconnect)
-        .namespace("/", echoing())
+        .namespace("/", Namespace::new())
         .build()?;
     for (size, is_back) in [(4_000, true), (6_000, false)] {
         let mut client = join(&io).await;
@@ -306,7 +306,7 @@ async fn what_does_not_fit_into_the_send_budget_is_not_sent_and_the_client_enter
 
 #[tokio::test(start_paused = true)]
 async fn every_clients_own_user_room_counts_for_what_it_missed() -> Test {
-    let io = recovering(echoing().on_connect(async |socket: Socket| socket.set_user("ada")));
+    let io = recovering(Namespace::new().on_connect(async |socket: Socket| socket.set_user("ada")));
     let mut client = join(&io).await;
     lose(&mut client).await;
     io.to_user("ada").emit("news", "to the user");

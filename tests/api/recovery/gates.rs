@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tower_socketio::{Claims, EventAuth, Namespace, Socket, SocketIo, TestClient, TestError, WireError};
 
-use super::{echoing, lose, news, recovering};
+use super::{lose, news, recovering};
 use crate::support::{Log, Test, idle, join};
 
 #[derive(Clone, serde::Deserialize)]
@@ -18,7 +18,7 @@ fn gated(log: &Log) -> Namespace {
         _ => Ok(Some(token)),
     };
     let gate = EventAuth::<String>::new(authenticate).user(|user: &String| Some(user.clone()));
-    echoing()
+    Namespace::new()
         .event_auth(gate)
         .on_disconnect(async move |reason: tower_socketio::DisconnectReason| log.push(reason))
         .on("who", async |Claims(user): Claims<String>| tower_socketio::Ack(user))

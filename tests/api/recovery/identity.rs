@@ -6,7 +6,7 @@ use tower_socketio::{
     WireError, connect,
 };
 
-use super::{echoing, lose, news, noting, recovering, with};
+use super::{lose, news, noting, recovering, with};
 use crate::support::{Log, Test, idle};
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -16,7 +16,7 @@ struct User {
 
 /// The client says who it is, by `auth.user`; whoever says nothing is let in as a guest.
 fn by_name() -> Namespace {
-    echoing()
+    Namespace::new()
         .connect_layer(connect::from_fn(async |request: ConnectRequest, next: connect::Next| {
             let name = request.auth().and_then(|auth| auth.deserialize::<serde_json::Value>().ok());
             match name.as_ref().and_then(|auth| auth["user"].as_str()) {
@@ -105,10 +105,10 @@ async fn another_user_or_none_enters_as_a_stranger_and_gets_nothing() -> Test {
 }
 
 #[tokio::test(start_paused = true)]
-async fn claims_of_before_are_not_there_for_one_who_comes_back_as_a_guest() -> Test {
+async fn whoever_had_claims_and_comes_back_without_is_a_stranger() -> Test {
     // No user of `set_user` tells the two apart: the claims alone do.
     let io = recovering(
-        echoing()
+        Namespace::new()
             .connect_layer(connect::from_fn(async |request: ConnectRequest, next: connect::Next| {
                 let auth = request.auth().and_then(|auth| auth.deserialize::<User>().ok());
                 if let Some(user) = auth {
@@ -128,8 +128,15 @@ async fn claims_of_before_are_not_there_for_one_who_comes_back_as_a_guest() -> T
     lose(&mut client).await;
     let pid = client.pid().expect("a pid").to_owned();
     let back = TestClient::new(&io).auth(json!({ "pid": pid })).connect("/").await?;
-    assert_eq!(back.id(), client_id(&client));
-    assert_eq!(back.emit_with_ack::<(bool, bool)>("who", ()).await?, (false, true));
+    assert_ne!(back.id(), client_id(&client));
+    assert_eq!(back.emit_with_ack::<(bool, bool)>("who", ()).await?, (false, false));
+    // And the other way round: a guest that has become somebody.
+    drop(back);
+    let mut guest = TestClient::new(&io).connect("/").await?;
+    lose(&mut guest).await;
+    let auth = json!({ "pid": guest.pid(), "name": "ada" });
+    let ada = TestClient::new(&io).auth(auth).connect("/").await?;
+    assert_ne!(ada.id(), client_id(&guest));
     Ok(())
 }
 
@@ -200,7 +207,7 @@ async fn hooks_get_the_auth_that_they_get_of_clients_who_were_never_here() -> Te
     }
     let log = Log::new();
     let seen = log.clone();
-    let io = recovering(echoing().on_connect(async move |login: Option<Auth<Login>>| {
+    let io = recovering(Namespace::new().on_connect(async move |login: Option<Auth<Login>>| {
         seen.push(login.map_or("none".to_owned(), |Auth(login)| login.name));
     }));
     for auth in [None, Some(json!({ "name": "ada" }))] {
@@ -274,9 +281,11 @@ mod jwt {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_had_a_token_and_comes_back_without_has_neither_user_nor_claims() -> Test {
-        let jwt = JwtLayer::<Token>::hs256(SECRET).optional();
+        let jwt = JwtLayer::<Token>::hs256(SECRET).optional().user(|token| &token.sub);
         let io = recovering(
-            echoing().connect_layer(jwt).on("mine", async |Claims(token): Claims<Token>| Ack(token.sub)),
+            Namespace::new()
+                .connect_layer(jwt)
+                .on("mine", async |Claims(token): Claims<Token>| Ack(token.sub)),
         );
         let mut client = TestClient::new(&io).auth(token("ada")).connect("/").await?;
         assert_eq!(client.emit_with_ack::<String>("mine", ()).await?, "ada");
@@ -299,10 +308,12 @@ mod jwt {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_that_gives_no_user_does_not_leave_its_claims_behind() -> Test {
+    async fn a_token_that_gives_no_user_leaves_nothing_behind_either() -> Test {
         let jwt = JwtLayer::<Nameless>::hs256(SECRET).optional();
         let io = recovering(
-            echoing().connect_layer(jwt).on("mine", async |Claims(token): Claims<Nameless>| Ack(token.role)),
+            Namespace::new()
+                .connect_layer(jwt)
+                .on("mine", async |Claims(token): Claims<Nameless>| Ack(token.role)),
         );
         let mut client = TestClient::new(&io)
             .auth(sign(&Nameless { role: "ada".to_owned(), exp: in_an_hour() }))
@@ -312,7 +323,7 @@ mod jwt {
         lose(&mut client).await;
         let pid = client.pid().expect("a pid").to_owned();
         let guest = TestClient::new(&io).auth(json!({ "pid": pid })).connect("/").await?;
-        assert_eq!(guest.id(), client_id(&client));
+        assert_ne!(guest.id(), client_id(&client));
         assert_eq!(code(guest.emit_with_ack::<String>("mine", ()).await), "no_token");
         Ok(())
     }

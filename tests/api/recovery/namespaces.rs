@@ -1,16 +1,16 @@
 //! Namespaces that patterns bring into being.
 
-use tower_socketio::{Recovery, SocketIo};
+use tower_socketio::{Namespace, Recovery, SocketIo};
 
-use super::{SECOND, echoing, lose, news};
+use super::{SECOND, lose, news};
 use crate::support::{Test, idle, join};
 use tower_socketio::TestClient;
 
 fn server() -> SocketIo {
     SocketIo::builder()
         .recovery(Recovery::new().window(SECOND * 60))
-        .namespace("/", echoing())
-        .namespace("/rooms/{id}", echoing())
+        .namespace("/", Namespace::new())
+        .namespace("/rooms/{id}", Namespace::new())
         .build()
         .expect("it fits")
 }
@@ -41,7 +41,7 @@ async fn the_memory_of_dynamic_namespaces_is_given_back_with_them() -> Test {
     let io = SocketIo::builder()
         .recovery(Recovery::new().window(SECOND * 60))
         .max_dynamic(3)
-        .namespace("/rooms/{id}", echoing())
+        .namespace("/rooms/{id}", Namespace::new())
         .build()?;
     for round in 0..3 {
         for n in 0..3 {

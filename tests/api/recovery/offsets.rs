@@ -1,14 +1,14 @@
 //! Pids and offsets: what they look like, and whatever else a client may give for them.
 
 use serde_json::{Value, json};
-use tower_socketio::{Recovery, Socket, TestClient};
+use tower_socketio::{Namespace, Recovery, Socket, TestClient};
 
-use super::{echoing, enter_with, lose, news, recovering, with};
+use super::{enter_with, lose, news, recovering, with};
 use crate::support::{Raw, Test, join};
 
 #[tokio::test(start_paused = true)]
 async fn every_packet_that_is_kept_ends_with_its_number_and_others_with_the_last_one() -> Test {
-    let io = recovering(echoing().on("ask", async |socket: Socket| {
+    let io = recovering(Namespace::new().on("ask", async |socket: Socket| {
         tokio::spawn(async move { socket.emit_with_ack::<()>("question", "text").await });
     }));
     let mut raw = Raw::open(&io).await;
@@ -40,7 +40,7 @@ async fn every_packet_that_is_kept_ends_with_its_number_and_others_with_the_last
 
 #[tokio::test(start_paused = true)]
 async fn volatile_events_do_not_spoil_the_offset() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     let mut client = join(&io).await;
     io.emit("news", "seen");
     assert_eq!(news(&mut client).await, ["seen"]);
@@ -58,7 +58,7 @@ async fn volatile_events_do_not_spoil_the_offset() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_pid_that_is_none_or_of_nobody_is_that_of_a_stranger() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     let mut client = join(&io).await;
     let pid = client.pid().expect("a pid").to_owned();
     let live = join(&io).await;
@@ -95,7 +95,7 @@ async fn a_pid_that_is_none_or_of_nobody_is_that_of_a_stranger() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn an_offset_that_is_none_is_that_of_a_stranger() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     let mut client = join(&io).await;
     io.emit("news", "seen");
     assert_eq!(news(&mut client).await, ["seen"]);
@@ -135,7 +135,7 @@ async fn an_offset_that_is_none_is_that_of_a_stranger() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_pid_of_the_programs_own_goes_to_the_program() -> Test {
-    let io = recovering(echoing().on_connect(async |auth: tower_socketio::Auth<Value>| {
+    let io = recovering(Namespace::new().on_connect(async |auth: tower_socketio::Auth<Value>| {
         assert_eq!(auth.0, json!({ "pid": "patient-1", "offset": "7" }));
     }));
     let client = TestClient::new(&io).auth(json!({ "pid": "patient-1", "offset": "7" })).connect("/").await?;
@@ -145,7 +145,7 @@ async fn a_pid_of_the_programs_own_goes_to_the_program() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn secrets_are_in_no_debug_output() -> Test {
-    let io = with(Recovery::new(), echoing());
+    let io = with(Recovery::new(), Namespace::new());
     let client = join(&io).await;
     let socket = io.socket(client.id()).expect("it is here");
     let secret = &client.pid().expect("a pid")[20..];
@@ -162,7 +162,7 @@ async fn secrets_are_in_no_debug_output() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_pid_has_a_secret_of_its_own_for_each_client() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     let mut secrets = std::collections::HashSet::new();
     for _ in 0..100 {
         let client = join(&io).await;

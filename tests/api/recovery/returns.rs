@@ -2,7 +2,7 @@
 
 use tower_socketio::{Auth, Namespace, Reconnected, Socket, TestClient};
 
-use super::{SECOND, again, echoing, lose, recovering};
+use super::{SECOND, again, lose, recovering};
 use crate::support::{Log, Test, idle};
 
 #[derive(serde::Deserialize)]
@@ -12,7 +12,7 @@ struct Login {
 
 fn returning(log: &Log) -> Namespace {
     let (back, connected) = (log.clone(), log.clone());
-    echoing()
+    Namespace::new()
         .on_connect(async |socket: Socket, login: Option<Auth<Login>>| {
             if let Some(Auth(Login { user })) = login {
                 socket.set_user(user);

@@ -1,8 +1,8 @@
 //! A client that is back before the server has noticed that its connection is dead.
 
-use tower_socketio::{Socket, SocketIo, TestClient, TestError};
+use tower_socketio::{Namespace, Socket, SocketIo, TestClient, TestError};
 
-use super::{SECOND, echoing, enter_with, news, noting, recovering};
+use super::{SECOND, enter_with, news, noting, recovering};
 use crate::support::{Gate, Log, Raw, Test, idle, join};
 
 #[tokio::test(start_paused = true)]
@@ -35,8 +35,8 @@ async fn a_half_open_connection_is_taken_over_at_once() -> Test {
 async fn the_other_namespaces_of_the_dead_connection_can_be_recovered_too() -> Test {
     let io = SocketIo::builder()
         .recovery(tower_socketio::Recovery::new())
-        .namespace("/", echoing())
-        .namespace("/chat", echoing())
+        .namespace("/", Namespace::new())
+        .namespace("/chat", Namespace::new())
         .build()?;
     let mut old = Raw::open(&io).await;
     let mut pids = Vec::new();
@@ -63,7 +63,7 @@ async fn the_other_namespaces_of_the_dead_connection_can_be_recovered_too() -> T
 async fn of_two_who_come_back_with_one_pid_the_later_has_it() -> Test {
     let gate = Gate::closed();
     let pass = gate.clone();
-    let io = recovering(echoing().on_connect(async move |socket: Socket| {
+    let io = recovering(Namespace::new().on_connect(async move |socket: Socket| {
         if socket.recovered() {
             pass.pass().await;
         }
@@ -79,7 +79,7 @@ async fn of_two_who_come_back_with_one_pid_the_later_has_it() -> Test {
     gate.open(2);
     let (mut first, mut second) = (first.await?, second.await?);
     assert_eq!((first.id(), second.id()), (&*id, &*id));
-    idle().await;
+    tokio::time::sleep(SECOND * 5).await;
     assert_eq!((io.of("/").count(), io.connections()), (1, 1));
     let mut got = 0;
     for client in [&mut first, &mut second] {
@@ -114,7 +114,7 @@ async fn a_client_that_leaves_and_comes_again_on_its_connection_is_a_stranger() 
 #[tokio::test(start_paused = true)]
 async fn a_take_over_while_the_old_connection_is_closing_loses_nothing() -> Test {
     for noticed in [false, true] {
-        let io = recovering(echoing());
+        let io = recovering(Namespace::new());
         let mut client = join(&io).await;
         io.emit("news", "got");
         assert_eq!(news(&mut client).await, ["got"]);
@@ -135,13 +135,12 @@ async fn a_take_over_while_the_old_connection_is_closing_loses_nothing() -> Test
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_take_over_leaves_the_session_for_another_try() -> Test {
-    let io =
-        recovering(echoing().on_connect(async |socket: Socket, auth: Option<tower_socketio::Auth<Key>>| {
-            match auth {
-                None if socket.recovered() => Err(tower_socketio::WireError::new("no key")),
-                _ => Ok(()),
-            }
-        }));
+    let io = recovering(Namespace::new().on_connect(
+        async |socket: Socket, auth: Option<tower_socketio::Auth<Key>>| match auth {
+            None if socket.recovered() => Err(tower_socketio::WireError::new("no key")),
+            _ => Ok(()),
+        },
+    ));
     let old = join(&io).await;
     let pid = old.pid().expect("a pid").to_owned();
     let refused = TestClient::new(&io).auth(serde_json::json!({ "pid": &pid })).connect("/").await;

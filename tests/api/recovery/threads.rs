@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tower_socketio::{Overflow, Recovery, Socket, SocketIo, TestClient, TestError};
+use tower_socketio::{Namespace, Overflow, Recovery, Socket, SocketIo, TestClient, TestError};
 
-use super::echoing;
 use crate::support::{Test, join};
 
 const THREADS: usize = 4;
@@ -32,7 +31,7 @@ async fn everything_comes_once_and_in_order_however_often_the_connection_is_lost
     let io = SocketIo::builder()
         .recovery(Recovery::new().max_packets(1_000_000))
         .send_budget(64 << 20, Overflow::Disconnect)
-        .namespace("/", echoing().on_connect(async |socket: Socket| socket.join("room")))
+        .namespace("/", Namespace::new().on_connect(async |socket: Socket| socket.join("room")))
         .build()?;
     let mut client = join(&io).await;
     let id: Arc<str> = client.id().into();
@@ -81,7 +80,7 @@ async fn everything_comes_once_and_in_order_however_often_the_connection_is_lost
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_pid_from_many_connections_at_once_ends_with_one_socket() -> Test {
-    let io = super::recovering(echoing());
+    let io = super::recovering(Namespace::new());
     let mut client = join(&io).await;
     let (pid, id) = (client.pid().expect("a pid").to_owned(), client.id().to_owned());
     client.lose_connection();
@@ -105,7 +104,7 @@ async fn one_pid_from_many_connections_at_once_ends_with_one_socket() -> Test {
 /// Whoever emits from a thread without a runtime finds everything in its place.
 #[test]
 fn packets_are_kept_also_without_a_runtime() {
-    let io = super::recovering(echoing());
+    let io = super::recovering(Namespace::new());
     for n in 0..100 {
         assert_eq!(io.emit("n", n).reached(), 0);
     }

@@ -12,7 +12,7 @@ use crate::support::{Log, Raw, Test, idle};
 async fn upstream_should_restore_session_and_missed_packets() -> Test {
     let kept = Arc::new(Mutex::new(None::<Socket>));
     let first = kept.clone();
-    let io = recovering(super::echoing().on_connect(async move |socket: Socket| {
+    let io = recovering(Namespace::new().on_connect(async move |socket: Socket| {
         socket.join("room1");
         first.lock().expect("no panic").get_or_insert(socket);
     }));
@@ -35,7 +35,7 @@ async fn upstream_should_restore_session_and_missed_packets() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn upstream_should_restore_rooms_and_data_attributes() -> Test {
-    let namespace = super::echoing()
+    let namespace = Namespace::new()
         .on("enter", async |socket: Socket| {
             socket.join(["room1", "room2"]);
             socket.extensions().insert(json!({ "foo": "bar" }));
@@ -93,7 +93,7 @@ async fn upstream_should_run_middlewares_even_upon_recovery_by_default() -> Test
 
 #[tokio::test(start_paused = true)]
 async fn upstream_should_fail_to_restore_an_unknown_session() -> Test {
-    let io = recovering(super::echoing());
+    let io = recovering(Namespace::new());
     let mut raw = Raw::open(&io).await;
     raw.send(r#"40{"pid":"foo","offset":"bar"}"#).await;
     let reply: Value = serde_json::from_str(raw.next().await.strip_prefix("40").expect("a CONNECT"))?;
@@ -105,7 +105,7 @@ async fn upstream_should_fail_to_restore_an_unknown_session() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn upstream_should_be_disabled_by_default() -> Test {
-    let io = SocketIo::builder().namespace("/", super::echoing()).build()?;
+    let io = SocketIo::builder().namespace("/", Namespace::new()).build()?;
     let mut raw = Raw::open(&io).await;
     // Its reply has the id alone.
     raw.enter("/").await;

@@ -2,15 +2,15 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use tower_socketio::{Parser, Recovery, Socket, SocketIo, SocketIoService};
+use tower_socketio::{Namespace, Parser, Recovery, Socket, SocketIo, SocketIoService};
 
-use super::{echoing, lose, news, recovering};
+use super::{lose, news, recovering};
 use crate::polling::Polling;
 use crate::support::{Test, idle, join};
 
 #[tokio::test(start_paused = true)]
 async fn over_polling_it_is_the_same() -> Test {
-    let io = recovering(echoing().on_connect(async |socket: Socket| socket.join("room")));
+    let io = recovering(Namespace::new().on_connect(async |socket: Socket| socket.join("room")));
     let client = Polling::open(&io).await;
     client.post("40").await;
     let answer = client.get().await;
@@ -37,7 +37,7 @@ async fn over_polling_it_is_the_same() -> Test {
 
 #[tokio::test(start_paused = true)]
 async fn a_polling_session_that_is_not_polled_any_more_is_taken_over() -> Test {
-    let io = recovering(echoing());
+    let io = recovering(Namespace::new());
     let client = Polling::open(&io).await;
     client.post("40").await;
     let answer = client.get().await;
@@ -57,7 +57,7 @@ async fn with_msgpack_it_is_the_same() -> Test {
     let io = SocketIo::builder()
         .recovery(Recovery::new())
         .parser(Parser::MsgPack)
-        .namespace("/", echoing())
+        .namespace("/", Namespace::new())
         .build()?;
     let mut client = join(&io).await;
     io.emit("news", "seen");
@@ -77,8 +77,11 @@ async fn with_msgpack_it_is_the_same() -> Test {
 #[tokio::test(start_paused = true)]
 async fn clients_of_the_old_protocol_get_neither_pid_nor_numbers() -> Test {
     use futures_util::StreamExt;
-    let io =
-        SocketIo::builder().recovery(Recovery::new()).allow_eio3(true).namespace("/", echoing()).build()?;
+    let io = SocketIo::builder()
+        .recovery(Recovery::new())
+        .allow_eio3(true)
+        .namespace("/", Namespace::new())
+        .build()?;
     let bytes = crate::support::dial(SocketIoService::not_found(io.clone()), 1 << 16);
     let url = "ws://localhost/socket.io/?EIO=3&transport=websocket";
     let (mut old, _) = tokio_tungstenite::client_async(url, bytes).await?;
@@ -104,7 +107,7 @@ async fn clients_of_the_old_protocol_get_neither_pid_nor_numbers() -> Test {
 async fn layers_around_emits_see_no_numbers() -> Test {
     let log = crate::support::Log::new();
     let seen = log.clone();
-    let io = recovering(echoing().any_outgoing(move |emit: &tower_socketio::EmitRequest| {
+    let io = recovering(Namespace::new().any_outgoing(move |emit: &tower_socketio::EmitRequest| {
         seen.push(format!("{} {}", emit.event(), emit.arguments().len()));
     }));
     let mut client = join(&io).await;
