@@ -1,10 +1,12 @@
 // D7, G5: a client that lost its connection for a moment lost nothing else.
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { each } from "../support/clients.mjs";
 import { deviation, same } from "../support/expect.mjs";
 import { fresh, own, shared } from "../support/server.mjs";
 
 const server = shared({ recovery: 5000 });
+const parser = createRequire(import.meta.url)("socket.io-msgpack-parser");
 const NEW = { clients: ["client4"] };
 const BYTES = Buffer.from([1, 2, 3]);
 
@@ -133,4 +135,41 @@ each(
     same(await peer.call("recovered"), [false]);
     assert.notEqual(peer.id, id);
   },
+);
+
+each(
+  "D7 G5 with the parser of npm's socket.io-msgpack-parser",
+  fresh({ recovery: 5000, parser: "msgpack" }),
+  async ({ connect, as }) => {
+    const [peer, other] = [await connect("/", { parser }), await as().connect("/", { parser })];
+    const left = other.manager.socket("/watch");
+    const news = peer.inbox("news");
+    await peer.call("join", ["room"]);
+    const { id } = peer;
+    const gone = new Promise((resolve) => left.on("left", (who) => who.id === id && resolve()));
+    if (!left.connected) await new Promise((resolve) => left.once("connect", resolve));
+    peer.manager.engine.close();
+    await gone;
+    await other.call("cast", { to: ["room"] }, "news", "missed", BYTES);
+    const back = new Promise((resolve) => peer.socket.once("connect", resolve));
+    peer.socket.connect();
+    await back;
+    same([await recovered(peer), peer.id], [[true, true], id]);
+    await peer.sync();
+    same(news.all.map((args) => args.slice(0, 2)), [["missed", BYTES]]);
+  },
+  NEW,
+);
+
+each(
+  "G5 a client that has got no event yet comes back",
+  server,
+  async ({ connect, as }) => {
+    const [peer, other] = [await connect(), await as().connect()];
+    // It was welcomed by one: as if that had never come.
+    peer.socket._lastOffset = undefined;
+    await (await cut(peer, other))();
+    same(await recovered(peer), deviation([true, true], [false, false]));
+  },
+  NEW,
 );
