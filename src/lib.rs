@@ -46,6 +46,20 @@ pub use service::{NotFound, ResponseBody, ResponseFuture, SocketIoService};
 )]
 pub mod middleware {}
 
+#[cfg(all(feature = "axum", feature = "jwt", feature = "rate-limit"))]
+#[doc = include_str!("../docs/migrating/index.md")]
+pub mod migrating {
+    #[doc = include_str!("../docs/migrating/node.md")]
+    pub mod node {}
+    #[doc = include_str!("../docs/migrating/socketio2.md")]
+    pub mod socketio2 {}
+    #[doc = include_str!("../docs/migrating/socketioxide.md")]
+    pub mod socketioxide {}
+}
+#[cfg(not(all(feature = "axum", feature = "jwt", feature = "rate-limit")))]
+#[doc = "Coming from another server; shown with the features `axum`, `jwt` and `rate-limit`."]
+pub mod migrating {}
+
 #[doc(inline)]
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]

@@ -10,9 +10,10 @@ use tower_socketio_adapter::{
 use tower_socketio_proto::socketio::write_event;
 
 use super::member::from_member;
+use super::registry::Named;
 use super::socket::with_scratch;
 use super::stack::Destination;
-use super::{AckStream, EmitError, EmitRequest, Sent, Socket, SocketIo, Space};
+use super::{AckStream, EmitError, EmitRequest, Lease, Sent, Socket, SocketIo, Space};
 
 /// Many sockets: those of a namespace, or of some of its rooms.
 ///
@@ -23,6 +24,8 @@ use super::{AckStream, EmitError, EmitRequest, Sent, Socket, SocketIo, Space};
 pub struct Broadcast {
     io: SocketIo,
     spaces: Vec<Arc<Space>>,
+    /// Holds a namespace in being that nobody on this node may be in.
+    _lease: Option<Arc<Lease>>,
     name: Arc<str>,
     target: Target,
     timeout: Option<Duration>,
@@ -31,11 +34,11 @@ pub struct Broadcast {
 impl Broadcast {
     pub(super) fn of(io: &SocketIo, space: Arc<Space>) -> Self {
         let name = space.name().into();
-        Self::new(io, name, vec![space])
+        Self::new(io, name, vec![space].into())
     }
 
-    pub(super) fn new(io: &SocketIo, name: Arc<str>, spaces: Vec<Arc<Space>>) -> Self {
-        Self { io: io.clone(), spaces, name, target: Target::default(), timeout: None }
+    pub(super) fn new(io: &SocketIo, name: Arc<str>, Named { spaces, lease }: Named) -> Self {
+        Self { io: io.clone(), spaces, _lease: lease, name, target: Target::default(), timeout: None }
     }
 
     /// Only sockets in these rooms; of several calls and rooms, in any of them, each socket once.

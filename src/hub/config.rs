@@ -178,6 +178,8 @@ pub(crate) struct Config {
     pub(crate) initial_headers: Option<Arc<EditHeaders>>,
     pub(crate) headers: Option<Arc<EditHeaders>>,
     pub(crate) adapter: Arc<MakeAdapter>,
+    /// Whether adapters speak to other nodes, where a namespace may have sockets that has none here.
+    pub(crate) clustered: bool,
     pub(crate) client_files: Option<std::path::PathBuf>,
     pub(crate) connect_layers: Vec<WrapConnect>,
     pub(crate) packet_layers: Vec<WrapPacket>,
@@ -233,6 +235,7 @@ impl Default for Config {
             initial_headers: None,
             headers: None,
             adapter: Arc::new(|_| Arc::new(LocalAdapter::new())),
+            clustered: false,
             client_files: None,
             connect_layers: Vec::new(),
             packet_layers: Vec::new(),

@@ -72,17 +72,18 @@ impl SocketIo {
 
     /// The sockets of a namespace, or of every namespace that came from this pattern.
     ///
-    /// An unknown name is logged once and reaches nobody. `chat` means `/chat`.
+    /// An unknown name is logged once and reaches nobody. `chat` means `/chat`. A pattern means the namespaces that came
+    /// from it on this node; the name of one of them means all nodes.
     pub fn of(&self, namespace: &str) -> Broadcast {
         let name = if namespace.starts_with('/') { namespace.to_owned() } else { format!("/{namespace}") };
-        let spaces = self.0.registry.named(&name).unwrap_or_else(|| {
+        let named = Registry::named(&self.0, &name).unwrap_or_else(|| {
             let mut unknown = self.0.unknown.lock().unwrap_or_else(PoisonError::into_inner);
             if unknown.len() < 100 && unknown.insert(name.clone()) {
                 tracing::warn!(target: "socketio::namespace", name, "no such namespace: an emit reaches nobody");
             }
-            Vec::new()
+            Vec::new().into()
         });
-        Broadcast::new(self, name.into(), spaces)
+        Broadcast::new(self, name.into(), named)
     }
 
     /// Sockets of the namespace `/` in these rooms.

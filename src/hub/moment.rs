@@ -8,7 +8,7 @@ use tower_socketio_proto::socketio::Arguments;
 
 use super::{AckSender, AckSlot, Broadcast, Reply, Socket, SocketIo, WireError};
 
-/// What handlers serve: a moment in a socket's life, which is a [`Context`], or a [`ServerEvent`].
+/// What handlers serve: a moment in a socket's life, which is a [`Context`], or a [`ServerEvent`](super::ServerEvent).
 pub trait Occasion: Send + sealed::Sealed + 'static {
     /// The server.
     fn io(&self) -> &SocketIo;

@@ -41,6 +41,12 @@ pub(crate) enum Resolved {
     Later(BoxFuture<Option<Lease>>),
 }
 
+/// What a name means to those who emit.
+pub(super) struct Named {
+    pub(super) spaces: Vec<Arc<Space>>,
+    pub(super) lease: Option<Arc<Lease>>,
+}
+
 /// Keeps a namespace in being; a dynamic one ends with its last lease.
 pub(crate) struct Lease {
     hub: Arc<Hub>,
@@ -106,18 +112,35 @@ impl Registry {
         self.0.write().unwrap_or_else(PoisonError::into_inner).root_doors = Some(doors);
     }
 
-    /// The namespace of this name, or the children of this pattern; `None` if neither was declared.
-    pub(super) fn named(&self, name: &str) -> Option<Vec<Arc<Space>>> {
-        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+    /// The namespace of this name, or the children of this pattern; `None` if there is neither.
+    pub(super) fn named(hub: &Arc<Hub>, name: &str) -> Option<Named> {
+        let inner = hub.registry.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(space) = inner.declared.get(name) {
-            return Some(vec![space.clone()]);
+            return Some(vec![space.clone()].into());
         }
         if let Some(parent) = inner.parents.iter().find(|parent| parent.pattern.as_str() == name) {
-            return Some(parent.children().values().cloned().collect());
+            return Some(parent.children().values().cloned().collect::<Vec<_>>().into());
         }
-        let child = || inner.parents.iter().find_map(|parent| parent.children().get(name).cloned());
-        let empty_root = || inner.empty_root.clone().filter(|_| name == "/");
-        child().or_else(empty_root).map(|space| vec![space])
+        if let Some(root) = inner.empty_root.as_ref().filter(|_| name == "/") {
+            return Some(vec![root.clone()].into());
+        }
+        let parents = inner.parents.clone();
+        drop(inner);
+        if !hub.config.clustered {
+            let child = parents.iter().find_map(|parent| parent.children().get(name).cloned())?;
+            return Some(vec![child].into());
+        }
+        // Who emits holds it in being, here where nobody may be in it: somebody may be on another node.
+        let leased = parents.iter().filter(|_| name.len() <= MAX_NAME).find_map(|parent| {
+            let params = match parent.pattern.matches(name, None) {
+                Matched::Yes(params) => params,
+                _ if parent.children().contains_key(name) => Vec::new(),
+                _ => return None,
+            };
+            Lease::child(hub, parent, name, params)
+        });
+        let lease = Arc::new(leased?);
+        Some(Named { spaces: vec![lease.space().clone()], lease: Some(lease) })
     }
 
     /// The doors of what was declared under this name or pattern.
@@ -227,6 +250,12 @@ impl Lease {
         space.users.fetch_add(1, Ordering::Relaxed);
         drop(children);
         Some(Self { hub: hub.clone(), parent: Some(parent.clone()), space })
+    }
+}
+
+impl From<Vec<Arc<Space>>> for Named {
+    fn from(spaces: Vec<Arc<Space>>) -> Self {
+        Self { spaces, lease: None }
     }
 }
 
