@@ -106,7 +106,7 @@ impl Space {
         Arc::new(Outgoing::new(args, attachments, ack, self.encoder.clone()))
     }
 
-    /// Makes a packet for many sockets, and has it delivered by `deliver`.
+    /// Makes a packet for many sockets of this node, and has it delivered by `deliver`.
     pub(super) fn share<R>(
         &self,
         args: Bytes,
@@ -114,9 +114,7 @@ impl Space {
         to: &Target,
         deliver: impl FnOnce(&Arc<Outgoing>) -> R,
     ) -> R {
-        let Some(log) = self.log.as_ref().filter(|_| to.flags.reach != Reach::Elsewhere) else {
-            return deliver(&self.outgoing(args, attachments, None));
-        };
+        let Some(log) = &self.log else { return deliver(&self.outgoing(args, attachments, None)) };
         let logged = (!to.flags.volatile).then(|| Logged::new(args.clone(), &attachments, to));
         let packet = Outgoing::new(args, attachments, None, self.encoder.clone());
         let mut packets = log.lock();
@@ -131,7 +129,11 @@ impl Space {
 
     /// Emits to many sockets, and says how many on this node it reached.
     pub(super) fn broadcast(&self, args: &[u8], attachments: Vec<Bytes>, to: &Target) -> usize {
-        self.share(Bytes::copy_from_slice(args), attachments, to, |packet| self.adapter.broadcast(packet, to))
+        let (args, deliver) = (Bytes::copy_from_slice(args), |packet: &_| self.adapter.broadcast(packet, to));
+        if to.flags.reach == Reach::Elsewhere {
+            return deliver(&self.outgoing(args, attachments, None));
+        }
+        self.share(args, attachments, to, deliver)
     }
 
     /// Asks many sockets, and says how many on this node it reached.

@@ -73,7 +73,8 @@ impl Logged {
             To::One(_) | To::All => 0,
             To::Rooms(rooms) => rooms.0.iter().chain(&rooms.1).map(|room| 64 + room.name().len()).sum(),
         };
-        size_of::<Self>() + self.args.len() + attachments.sum::<usize>() + rooms
+        // The queue may be half empty, and shared bytes are counted.
+        2 * size_of::<Self>() + 32 + self.args.len() + attachments.sum::<usize>() + rooms
     }
 
     /// What it takes of a connection's budget, nearly.
