@@ -29,7 +29,7 @@ async fn the_number_of_packets_is_bounded_and_whoever_missed_one_that_is_gone_en
 #[tokio::test(start_paused = true)]
 async fn bytes_are_bounded_over_all_namespaces_and_the_oldest_packet_goes_first() -> Test {
     let io = SocketIo::builder()
-        .recovery(Recovery::new().max_bytes(100_000))
+        .recovery(Recovery::new().max_bytes(150_000))
         .namespace("/", Namespace::new())
         .namespace("/other", Namespace::new())
         .build()?;

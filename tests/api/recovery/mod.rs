@@ -5,6 +5,7 @@ mod coming_back;
 mod gates;
 mod identity;
 mod namespaces;
+mod nodes;
 mod offsets;
 mod returns;
 mod take_over;
