@@ -111,13 +111,12 @@ impl Socket {
         }
     }
 
-    /// Emits to a client that was greeted, whatever is held for it.
+    /// Emits to a client that was greeted, whatever is held for it. The last argument is no string: the client would take
+    /// it for the number of a packet.
     pub(crate) fn emit_early(&self, event: &str, data: impl serde::Serialize) -> Result<(), EmitError> {
         let mut json = Vec::new();
         let attachments = write_event(&mut json, event, &data)?;
-        let offset = self.early_offset();
-        let mut packet = self.outbound(Kind::Event, None, Some(&json), &attachments);
-        packet.offset = offset.as_deref();
+        let packet = self.outbound(Kind::Event, None, Some(&json), &attachments);
         // Locked, so that nothing comes behind the packet by which the socket is ended.
         let state = self.state();
         if !state.greeted || self.0.phase.load(Ordering::Acquire) != PENDING {

@@ -244,13 +244,6 @@ fn locked(lease: &Lease, log: &Log, pass: &Pass) -> Option<Result<Arc<Session>, 
     here.0.trail.as_ref()?.has_secret(pass.secret()).then_some(Err(here))
 }
 
-impl Returning {
-    /// The number of the last packet that the client has got.
-    pub(super) fn offset(&self, packets: &Packets) -> u64 {
-        place(packets, &self.session, self.pass.offset).map_or(packets.head(), |(offset, _)| offset)
-    }
-}
-
 /// The number of the last packet that the client has got, and the one behind which all that matters to it must be there;
 /// `None` if that is gone.
 fn place(packets: &Packets, session: &Session, offset: Offset) -> Option<(u64, u64)> {

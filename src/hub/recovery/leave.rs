@@ -134,14 +134,6 @@ impl Socket {
         self.0.told(sent)
     }
 
-    /// The number that an event gets which is not kept, so that its last argument does not become the client's: of the
-    /// last packet that a client has got about which is not decided yet.
-    pub(in crate::hub) fn early_offset(&self) -> Option<String> {
-        let (trail, log) = (self.0.trail.as_ref()?, self.0.space.log()?);
-        let packets = log.lock();
-        Some(trail.coming().map_or(packets.head(), |returning| returning.offset(&packets)).to_string())
-    }
-
     /// Takes the socket out of its rooms, and remembers them.
     pub(in crate::hub) fn leave_rooms(&self) {
         if let Some(handle) = self.0.handle.get() {

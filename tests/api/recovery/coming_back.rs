@@ -182,7 +182,7 @@ async fn what_was_broadcast_before_the_client_came_is_never_for_it() -> Test {
 #[tokio::test(start_paused = true)]
 async fn a_room_joined_after_a_packet_does_not_make_the_packet_its_own() -> Test {
     let io = recovering(Namespace::new().on("join", async |socket: Socket| {
-        socket.join("late");
+        socket.join(if socket.recovered() { "later" } else { "late" });
         Ack(())
     }));
     let mut client = join(&io).await;
@@ -190,8 +190,16 @@ async fn a_room_joined_after_a_packet_does_not_make_the_packet_its_own() -> Test
     client.emit_with_ack::<()>("join", ()).await?;
     lose(&mut client).await;
     io.to("late").emit("news", "after it left");
+    let pid = client.pid().expect("a pid").to_owned();
     let mut client = client.connect("/").await?;
     assert_eq!(news(&mut client).await, ["after it left"]);
+    // Nor if it has lost one that came before.
+    io.emit("news", "lost on its way");
+    io.to("later").emit("news", "before it joined");
+    client.emit_with_ack::<()>("join", ()).await?;
+    lose(&mut client).await;
+    let mut client = super::enter_with(&io, pid, "2").await;
+    assert_eq!(news(&mut client).await, ["lost on its way"]);
     Ok(())
 }
 
