@@ -22,7 +22,7 @@
 //! | [`Path<T>`](Path) | the parameters of the namespace's name | every handler |
 //! | [`DisconnectReason`](crate::DisconnectReason) | why the client left | disconnect handlers |
 //! | [`WireError`](crate::WireError) | the error | `on_error` |
-//! | [`Reconnected`] | how long its user was away | every handler |
+//! | [`Reconnected`] | that it came [`By`] recovery or as the same user, and how long it was away | every handler |
 //! | `Option<T>` | `None` if it is not there; what is there and wrong is refused | as `T` |
 //! | `Result<T, T::Rejection>` | the rejection instead of a refusal | as `T` |
 //!

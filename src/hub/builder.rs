@@ -314,8 +314,14 @@ impl Builder {
     /// and `on_connected` do.
     ///
     /// It is kept in memory, on the node where the client was: behind a load balancer it needs sticky sessions, and the end
-    /// of the process is the end of it. Where emits are kept, those of one namespace go out one after the other; an
-    /// [`adapter`](Self::adapter) of one's own must not emit from inside of `add`, `remove`, `join` and `broadcast`.
+    /// of the process is the end of it. Where emits are kept, those of one namespace go out one after the other, behind a
+    /// lock: an [`adapter`](Self::adapter) of one's own must not emit from inside of `add`, `remove`, `join` and
+    /// `broadcast`, nor a subscriber of `tracing`.
+    ///
+    /// A client proves that it was here by its pid, of which half is a secret, and which is never logged. If the server has
+    /// not noticed yet that the former connection is dead, it ends that one at once, `transport close`. A client that
+    /// [was told](crate::ConnectRequest::greet) that it is back before the decision, as by [`EventAuth`](crate::EventAuth),
+    /// and turns out to be a stranger, is disconnected.
     pub fn recovery(mut self, recovery: Recovery) -> Self {
         self.config.recovery = Some(recovery);
         self

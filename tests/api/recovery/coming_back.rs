@@ -6,7 +6,7 @@ use tower_socketio::{
 };
 
 use super::{SECOND, again, lose, news, noting, recovering, with};
-use crate::support::{Log, Test, idle, join};
+use crate::support::{Log, Raw, Test, idle, join};
 
 fn roomy() -> Namespace {
     Namespace::new().on_connect(async |socket: Socket| socket.join(["red", "blue"]))
@@ -262,6 +262,24 @@ async fn whoever_leaves_or_is_made_to_leave_does_not_come_back() -> Test {
     let reasons: Vec<_> = log.all().into_iter().filter(|entry| entry.contains("namespace")).collect();
     let expected = [DisconnectReason::ClientNamespaceDisconnect, DisconnectReason::ServerNamespaceDisconnect];
     assert_eq!(reasons, expected.map(|reason| reason.to_string()));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_breaks_socket_ios_rules_comes_back_and_whoever_breaks_the_engines_does_not() -> Test {
+    let log = Log::new();
+    let io = recovering(noting(&log));
+    for (packet, reason, is_back) in [("4x", "forced close", true), ("x", "parse error", false)] {
+        let mut raw = Raw::open(&io).await;
+        raw.send("40").await;
+        let reply: serde_json::Value = serde_json::from_str(&raw.next().await[2..])?;
+        raw.send(packet).await;
+        assert_eq!(raw.maybe_next().await, None);
+        idle().await;
+        assert_eq!(log.all().last().map(String::as_str), Some(reason));
+        let client = super::enter_with(&io, &reply["pid"], serde_json::Value::Null).await;
+        assert_eq!(client.id() == reply["sid"], is_back, "{reason}");
+    }
     Ok(())
 }
 

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use tower_socketio::{
-    Ack, Auth, Claims, ConnectRequest, Extension, Namespace, Recovery, Socket, SocketIo, TestClient,
-    WireError, connect,
+    Ack, Auth, Claims, ConnectRequest, Extension, Namespace, Recovery, Socket, SocketIo, SocketIoService,
+    TestClient, WireError, connect,
 };
 
 use super::{lose, news, noting, recovering, with};
-use crate::support::{Log, Test, idle};
+use crate::support::{Log, Raw, Test, dial, idle};
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct User {
@@ -240,6 +240,40 @@ async fn data_that_cannot_be_cloned_costs_the_recovery_and_nothing_else() -> Tes
     let client = super::again(client).await?;
     assert!(!client.recovered());
     assert_eq!(log.reach(3).await[2], "transport close");
+    Ok(())
+}
+
+/// What an outer HTTP layer says of the request's user.
+#[derive(Clone)]
+struct Login(&'static str);
+
+#[tokio::test(start_paused = true)]
+async fn what_the_former_request_said_is_not_said_of_the_new_one() -> Test {
+    use tower::Service;
+    let io =
+        recovering(Namespace::new().on_connect(async |socket: Socket, login: Option<Extension<Login>>| {
+            socket.emit("login", login.map(|Extension(Login(name))| name));
+        }));
+    let request = async |login: Option<Login>, packet: String| -> Test<(Raw, String, String)> {
+        let service = SocketIoService::not_found(io.clone());
+        let service = tower::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+            login.clone().and_then(|login| request.extensions_mut().insert(login));
+            service.clone().call(request)
+        });
+        let mut raw = Raw::over(dial(service, 1 << 16), "", &[]).await;
+        raw.send(&packet).await;
+        let (reply, login) = (raw.next().await, raw.next().await);
+        Ok((raw, reply, login))
+    };
+    let (raw, reply, login) = request(Some(Login("ada")), "40".to_owned()).await?;
+    assert!(login.starts_with(r#"42["login","ada","#), "{login}");
+    drop(raw);
+    idle().await;
+    let pid: serde_json::Value = serde_json::from_str(&reply[2..])?;
+    let packet = format!(r#"40{{"pid":{},"offset":"1"}}"#, pid["pid"]);
+    let (_raw, again, login) = request(None, packet).await?;
+    assert_eq!(again, reply);
+    assert!(login.starts_with(r#"42["login",null,"#), "{login}");
     Ok(())
 }
 

@@ -121,3 +121,21 @@ async fn layers_around_emits_see_no_numbers() -> Test {
     assert_eq!(log.all()[..2], ["news 1", "news 1"]);
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_volatile_event_that_was_dropped_is_nothing_that_the_client_missed() -> Test {
+    let io = super::with(Recovery::new().max_packets(3), Namespace::new());
+    let client = Polling::open(&io).await;
+    client.post("40").await;
+    let answer = client.get().await;
+    let reply: Value = serde_json::from_str(answer.strip_prefix("40").expect("a CONNECT"))?;
+    let id = reply["sid"].as_str().expect("an id");
+    for n in 0..20 {
+        io.except(id).emit("news", n);
+        // Nobody polls, so it goes nowhere.
+        assert_eq!(io.of("/").volatile().emit("tick", n).reached(), 0);
+    }
+    let back = super::enter_with(&io, &reply["pid"], Value::Null).await;
+    assert_eq!(back.id(), id);
+    Ok(())
+}
