@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
 use tower_http::cors::CorsLayer;
-use tower_socketio::{Ack, Auth, Data, Http, Namespace, Socket, SocketIo, WireError};
+use tower_socketio::{Ack, Auth, Data, Http, Namespace, Room, Socket, SocketIo, WireError};
 
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<String>>>);
@@ -88,6 +88,6 @@ async fn add_note(State(App { io, notes }): State<App>, text: String) -> Json<us
 }
 
 async fn rooms(State(io): State<SocketIo>) -> Json<Vec<String>> {
-    let rooms = io.of("/").rooms().into_iter().filter(|room| !room.is_user());
+    let rooms = io.of("/").rooms().into_iter().filter(Room::is_plain);
     Json(rooms.map(|room| room.name().to_owned()).collect())
 }

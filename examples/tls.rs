@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::{server::conn::auto, service::TowerToHyperService};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -11,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
-use tower::Layer;
-use tower_socketio::{Data, Namespace, Socket, SocketIoLayer, SocketIoService};
+use tower::{Layer, ServiceExt};
+use tower_socketio::{Data, Namespace, Secure, Socket, SocketIoLayer, SocketIoService};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -58,6 +60,10 @@ async fn serve(
     let tls = acceptor.accept(tcp).await?;
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http2().enable_connect_protocol(); // WebSockets over HTTP/2
-    let service = TowerToHyperService::new(service.client_address(peer));
+    let service = service.client_address(peer).map_request(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Secure(true)); // for `socket.conn().is_secure()`
+        request
+    });
+    let service = TowerToHyperService::new(service);
     server.serve_connection_with_upgrades(TokioIo::new(tls), service).await
 }

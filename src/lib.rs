@@ -9,7 +9,14 @@ mod namespace;
 mod service;
 mod transport;
 
-pub use app::{TestClient, TestError};
+#[cfg(feature = "tls")]
+pub use app::host::TlsError;
+#[cfg(feature = "host")]
+pub use app::host::{self, Health, Host, HostError, HostHandle, HostService, Listen};
+pub use app::{
+    Controller, ControllerSet, IntoUsers, MessageClient, Methods, PublishError, PublishMessage, Publisher,
+    Recipients, TestClient, TestError, UserId,
+};
 pub use extract::{
     Any, Args, Auth, By, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
     OptionalFromContext, Path, Query, Reconnected, State,
@@ -20,7 +27,7 @@ pub use hub::{
     ConnectRequest, ConnectService, Connected, Connecting, Context, Cookie, Disconnect, DisconnectReason,
     EmitError, EmitLayer, EmitRequest, EmitService, Extensions, Failure, IntoReply, Occasion, Overflow,
     PacketLayer, PacketRequest, PacketService, ProxyHeader, PublicError, Recovery, Reply, Replying,
-    Responder, ResultEnvelope, SameSite, Sent, ServerEvent, Socket, SocketEmit, SocketIo, Transport,
+    Responder, ResultEnvelope, SameSite, Secure, Sent, ServerEvent, Socket, SocketEmit, SocketIo, Transport,
     WireError,
 };
 pub use ipnet::IpNet;
@@ -60,10 +67,32 @@ pub mod migrating {
 #[doc = "Coming from another server; shown with the features `axum`, `jwt` and `rate-limit`."]
 pub mod migrating {}
 
+#[cfg_attr(
+    feature = "axum",
+    doc = include_str!("../docs/deployment.md"),
+    doc = "\n# nginx\n\n```nginx",
+    doc = include_str!("../docs/proxies/nginx.conf"),
+    doc = "```\n\n# HAProxy\n\n```haproxy",
+    doc = include_str!("../docs/proxies/haproxy.cfg"),
+    doc = "```\n\n# Caddy\n\n```caddyfile",
+    doc = include_str!("../docs/proxies/Caddyfile"),
+    doc = "```"
+)]
+#[cfg_attr(
+    not(feature = "axum"),
+    doc = "Deployment: several nodes and proxies; shown with the feature `axum`."
+)]
+pub mod deployment {}
+
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use tokio_rustls::rustls;
 #[doc(inline)]
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]
-pub use tower_socketio_adapter::{Adapter, AdapterError, IntoRooms, LocalAdapter, RemoteSocket, Room};
+pub use tower_socketio_adapter::{
+    Adapter, AdapterError, Cluster, IntoRooms, LocalAdapter, LocalBus, RemoteSocket, Room,
+};
 #[doc(inline)]
 pub use tower_socketio_proto::socketio as parser;
 #[doc(inline)]

@@ -1,7 +1,7 @@
 // The events of section 3 of CONTRACT.md, for one socket.
 const ACK_TIMEOUT = 300;
 
-export function listen(io, dynamic, socket) {
+export function listen(io, dynamic, socket, more) {
   const added = new Map(); // event -> this socket's own listeners
 
   const events = {
@@ -80,6 +80,7 @@ export function listen(io, dynamic, socket) {
       ack({ auth, token: query.token ?? null, header: headers["x-interop"] ?? null });
     },
     recovered: (_, ack) => ack(socket.recovered),
+    ...more(socket),
   };
 
   for (const [event, handler] of Object.entries(events)) {

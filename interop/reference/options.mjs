@@ -24,6 +24,8 @@ export function options(argv) {
       header: text(),
       "client-dir": text(),
       recovery: text(),
+      "trust-proxies": text(),
+      record: text(),
       drain: text("200"),
     },
   });

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { Server } from "socket.io";
 import msgpack from "socket.io-msgpack-parser";
 import { listen, ownRooms } from "./events.mjs";
+import { journal } from "./journal.mjs";
 import { header, options, serverOptions } from "./options.mjs";
 
 let values;
@@ -29,6 +30,8 @@ const hint = Object.assign(new Error("not authorized"), { data: { hint: "token" 
 io.of("/private").use((socket, next) => next(socket.handshake.auth.token === "secret" ? undefined : hint));
 io.of("/refused").use((_, next) => next(new Error("refused")));
 
+const events = journal(http, values);
+
 const log = [];
 io.of("/tapped").on("connection", (socket) => {
   const data = (args) => args.filter((arg) => typeof arg !== "function");
@@ -39,7 +42,7 @@ io.of("/tapped").on("connection", (socket) => {
 
 for (const namespace of [io.of("/"), io.of("/chat"), io.of("/tapped"), io.of("/watch"), io.of("/private"), dynamic]) {
   namespace.on("connection", (socket) => {
-    listen(io, dynamic, socket);
+    listen(io, dynamic, socket, events);
     socket.emit("welcome", socket.id);
     if (socket.nsp.name === "/watch") return;
     const told = { id: socket.id, ns: socket.nsp.name };

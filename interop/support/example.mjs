@@ -7,7 +7,10 @@ import { createInterface } from "node:readline";
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-/** `{ url, port, stop }` of the example, which listens on a free port, or on `env.PORT`. */
+/**
+ * `{ url, port, stop, signal, exit, lines }` of the example, which listens on a free port, or on `env.PORT`: `exit` is its
+ * exit code, as soon as it has ended, and `lines` what it has said since it listened.
+ */
 export async function example(t, name, env = {}) {
   if (!process.env.EXAMPLES) throw new Error("EXAMPLES must name the folder of the built examples");
   const child = spawn(join(process.env.EXAMPLES, name), {
@@ -15,7 +18,7 @@ export async function example(t, name, env = {}) {
     stdio: ["ignore", "pipe", "inherit"],
   });
   running.add(child);
-  const exit = once(child, "exit").then(() => running.delete(child));
+  const exit = once(child, "close").then(([code]) => (running.delete(child), code));
   const stop = async () => {
     if (running.has(child)) child.kill("SIGKILL");
     await exit;
@@ -23,8 +26,10 @@ export async function example(t, name, env = {}) {
   t.after(stop);
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([once(lines, "line").then(([line]) => line), exit]);
-  const port = Number(/^listening on http:\/\/localhost:(\d+)$/.exec(first)?.[1]);
+  const [, scheme, port] = /^listening on (https?):\/\/localhost:(\d+)$/.exec(first) ?? [];
   if (!port) throw new Error(`\`${name}\` did not start: ${JSON.stringify(first)}`);
-  lines.resume();
-  return { url: `http://127.0.0.1:${port}`, port, stop };
+  const said = [];
+  lines.on("line", (line) => said.push(line));
+  const signal = (name) => child.kill(name);
+  return { url: `${scheme}://127.0.0.1:${port}`, port: Number(port), stop, signal, exit, lines: said };
 }

@@ -22,6 +22,7 @@
 //! | [`Path<T>`](Path) | the parameters of the namespace's name | every handler |
 //! | [`DisconnectReason`](crate::DisconnectReason) | why the client left | disconnect handlers |
 //! | [`WireError`](crate::WireError) | the error | `on_error` |
+//! | `Arc<T>` of a [`Controller`](crate::Controller) | the socket's value of it | every handler |
 //! | [`Reconnected`] | that it came [`By`] recovery or as the same user, and how long it was away | every handler |
 //! | `Option<T>` | `None` if it is not there; what is there and wrong is refused | as `T` |
 //! | `Result<T, T::Rejection>` | the rejection instead of a refusal | as `T` |
@@ -38,6 +39,7 @@ mod connect;
 mod data;
 mod extension;
 mod handshake;
+mod moment;
 mod path;
 mod reconnected;
 mod socket;

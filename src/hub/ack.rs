@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 use tower_socketio_adapter::{Answers, Flags};
 use tower_socketio_proto::socketio::{Arguments, Encoded, Kind, write_arguments};
 
-use super::{AckError, Outbound, Reply, ReplyKind, Socket, Space, WireError, panicked};
+use super::{AckError, Lease, Outbound, Reply, ReplyKind, Socket, Space, WireError, panicked};
 
 /// The acknowledgement that a client waits for. The first answer counts.
 pub(crate) struct AckSlot {
@@ -256,11 +256,12 @@ enum Answer {
     Lost(usize),
     /// So many more were asked.
     Asked(usize),
-    /// So many other nodes have not said how many they ask.
-    NodesLeft(usize),
+    /// In the namespace with this number, so many other nodes have not said how many they ask.
+    NodesLeft(usize, usize),
 }
 
-struct Collector(mpsc::UnboundedSender<Answer>);
+/// Collects the answers of one namespace, which has a number.
+struct Collector(mpsc::UnboundedSender<Answer>, usize);
 
 impl Answers for Collector {
     fn answer(&self, _: &str, args: Bytes, attachments: Vec<Bytes>) {
@@ -269,7 +270,7 @@ impl Answers for Collector {
     }
 
     fn nodes_left(&self, nodes: usize) {
-        let _ = self.0.send(Answer::NodesLeft(nodes));
+        let _ = self.0.send(Answer::NodesLeft(self.1, nodes));
     }
 
     fn asked_elsewhere(&self, sockets: usize) {
@@ -290,12 +291,15 @@ pub struct AckStream<A> {
     deadline: Pin<Box<Sleep>>,
     missing: usize,
     lost: usize,
-    /// How many other nodes may still ask somebody.
-    nodes: usize,
-    answers: Arc<dyn Answers>,
+    /// How many other nodes may still ask somebody, in each namespace.
+    nodes: Vec<usize>,
+    sender: mpsc::UnboundedSender<Answer>,
+    /// One for each namespace, which may know them weakly.
+    sinks: Vec<Arc<dyn Answers>>,
     failed: Option<AckError>,
     done: bool,
     asked: Vec<(Arc<Space>, u64)>,
+    lease: Option<Arc<Lease>>,
     answer: PhantomData<fn() -> A>,
 }
 
@@ -306,13 +310,13 @@ impl<A> AckStream<A> {
         spaces: &[Arc<Space>],
         mut ask: impl FnMut(&Arc<Space>, u64, &Arc<dyn Answers>) -> Result<usize, AckError>,
     ) -> Self {
-        let (mut stream, sender) = Self::waiting(timeout);
-        let answers = stream.answers.clone();
+        let mut stream = Self::waiting(timeout);
         for space in spaces {
             let id = space.next_ack();
+            let (answers, sender) = (stream.sink(), stream.sender.clone());
             // Before anyone is asked, so that the loss of a socket in between is noticed.
             let pending =
-                Ask { answers: answers.clone(), outstanding: HashSet::new(), on_loss: Some(sender.clone()) };
+                Ask { answers: answers.clone(), outstanding: HashSet::new(), on_loss: Some(sender) };
             space.asks().lock().insert(id, pending);
             stream.asked.push((space.clone(), id));
             match ask(space, id, &answers) {
@@ -323,31 +327,46 @@ impl<A> AckStream<A> {
         stream
     }
 
-    /// Asks the programs of other nodes by `ask`, with the sink for the answers.
+    /// Asks the programs of other nodes by `ask`, with a sink of this stream for each namespace.
     pub(crate) fn of_servers(
         timeout: std::time::Duration,
-        ask: impl FnOnce(&Arc<dyn Answers>, std::time::Duration) -> Result<(), super::EmitError>,
+        ask: impl FnOnce(&mut Self, std::time::Duration) -> Result<(), super::EmitError>,
     ) -> Self {
-        let (mut stream, _) = Self::waiting(timeout);
-        stream.failed = ask(&stream.answers, timeout).err().map(AckError::from);
+        let mut stream = Self::waiting(timeout);
+        stream.failed = ask(&mut stream, timeout).err().map(AckError::from);
         stream
     }
 
-    fn waiting(timeout: std::time::Duration) -> (Self, mpsc::UnboundedSender<Answer>) {
+    /// Holds a namespace in being that may be nowhere else on this node, as long as answers may come.
+    pub(crate) fn holding(mut self, lease: Option<Arc<Lease>>) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Makes the sink for the answers of one more namespace.
+    pub(crate) fn sink(&mut self) -> Arc<dyn Answers> {
+        let sink: Arc<dyn Answers> = Arc::new(Collector(self.sender.clone(), self.sinks.len()));
+        self.sinks.push(sink.clone());
+        self.nodes.push(0);
+        sink
+    }
+
+    fn waiting(timeout: std::time::Duration) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let stream = Self {
+        Self {
             receiver,
             deadline: Box::pin(tokio::time::sleep(timeout)),
             missing: 0,
             lost: 0,
-            nodes: 0,
-            answers: Arc::new(Collector(sender.clone())),
+            nodes: Vec::new(),
+            sender,
+            sinks: Vec::new(),
             failed: None,
             done: false,
             asked: Vec::new(),
+            lease: None,
             answer: PhantomData,
-        };
-        (stream, sender)
+        }
     }
 
     fn finish(&mut self) {
@@ -355,6 +374,7 @@ impl<A> AckStream<A> {
         for (space, id) in self.asked.drain(..) {
             space.asks().lock().remove(&id);
         }
+        self.lease = None;
     }
 }
 
@@ -379,8 +399,8 @@ impl<A: DeserializeOwned> Stream for AckStream<A> {
                 }
                 Poll::Ready(Some(Answer::Lost(sockets))) => this.lost += sockets,
                 Poll::Ready(Some(Answer::Asked(sockets))) => this.missing += sockets,
-                Poll::Ready(Some(Answer::NodesLeft(nodes))) => this.nodes = nodes,
-                Poll::Pending if this.missing > this.lost || this.nodes > 0 => {
+                Poll::Ready(Some(Answer::NodesLeft(namespace, nodes))) => this.nodes[namespace] = nodes,
+                Poll::Pending if this.missing > this.lost || this.nodes.iter().any(|nodes| *nodes > 0) => {
                     std::task::ready!(this.deadline.as_mut().poll(cx));
                     break;
                 }
@@ -388,7 +408,7 @@ impl<A: DeserializeOwned> Stream for AckStream<A> {
             }
         }
         this.finish();
-        let missing = this.missing + this.nodes;
+        let missing = this.missing + this.nodes.iter().sum::<usize>();
         Poll::Ready((missing > 0).then_some(Err(AckError::Timeout { missing })))
     }
 }

@@ -13,6 +13,13 @@ pub enum ProxyHeader {
     Forwarded,
 }
 
+/// A request's extension by which whoever accepted its connection says whether that has TLS.
+///
+/// Layers outside of [`SocketIoLayer`](crate::SocketIoLayer) insert it where the server itself unwraps TLS;
+/// [`Conn::is_secure`](crate::Conn::is_secure) tells handlers. The word of a trusted proxy counts for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secure(pub bool);
+
 /// Whose word about a client's address is taken.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proxies {

@@ -25,7 +25,7 @@ pub struct Broadcast {
     io: SocketIo,
     spaces: Vec<Arc<Space>>,
     /// Holds a namespace in being that nobody on this node may be in.
-    _lease: Option<Arc<Lease>>,
+    lease: Option<Arc<Lease>>,
     name: Arc<str>,
     target: Target,
     timeout: Option<Duration>,
@@ -38,7 +38,7 @@ impl Broadcast {
     }
 
     pub(super) fn new(io: &SocketIo, name: Arc<str>, Named { spaces, lease }: Named) -> Self {
-        Self { io: io.clone(), spaces, _lease: lease, name, target: Target::default(), timeout: None }
+        Self { io: io.clone(), spaces, lease, name, target: Target::default(), timeout: None }
     }
 
     /// Only sockets in these rooms; of several calls and rooms, in any of them, each socket once.
@@ -131,7 +131,7 @@ impl Broadcast {
         let within = self.patience();
         let mut target = self.target.clone();
         target.flags.timeout = Some(within);
-        AckStream::new(within, &self.spaces, |space, id, answers| {
+        let stream = AckStream::new(within, &self.spaces, |space, id, answers| {
             with_scratch(|json| {
                 let attachments =
                     write_event(json, event, &data).map_err(|error| self.cannot(event, error))?;
@@ -144,7 +144,8 @@ impl Broadcast {
                 }
                 Ok(space.ask(json, attachments, &target, (id, answers)))
             })
-        })
+        });
+        stream.holding(self.lease())
     }
 
     /// The sockets on this node.
@@ -201,6 +202,10 @@ impl Broadcast {
 
     pub(crate) fn io(&self) -> &SocketIo {
         &self.io
+    }
+
+    pub(super) fn lease(&self) -> Option<Arc<Lease>> {
+        self.lease.clone()
     }
 
     pub(super) fn spaces(&self) -> &[Arc<Space>] {

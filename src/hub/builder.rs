@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 use ipnet::IpNet;
-use tower_socketio_adapter::Adapter;
+use tower_socketio_adapter::{Adapter, Cluster};
 use tower_socketio_proto::socketio::Parser;
 
 use super::{
@@ -297,6 +297,7 @@ impl Builder {
     /// Makes each namespace's adapter, from its name (default: rooms in memory, [`LocalAdapter`](crate::LocalAdapter)).
     pub fn adapter(mut self, make: impl Fn(&str) -> Arc<dyn Adapter> + Send + Sync + 'static) -> Self {
         self.config.adapter = Arc::new(make);
+        self.config.clustered = false;
         self
     }
 
@@ -325,6 +326,29 @@ impl Builder {
     pub fn recovery(mut self, recovery: Recovery) -> Self {
         self.config.recovery = Some(recovery);
         self
+    }
+
+    /// Shares every namespace with other nodes (default: this node is alone).
+    ///
+    /// It takes the place of [`adapter`](Self::adapter).
+    ///
+    /// ```
+    /// use tower_socketio::{Cluster, LocalBus, Namespace, SocketIo};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bus = LocalBus::new();
+    /// let node = || SocketIo::builder().cluster(Cluster::new(bus.clone())).namespace("/", Namespace::new()).build();
+    /// let (one, two) = (node()?, node()?);
+    /// one.emit("news", "reaches the clients of both");
+    /// # two.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cluster(self, cluster: Cluster) -> Self {
+        let mut builder = self.adapter(move |namespace| cluster.adapter(namespace));
+        builder.config.clustered = true;
+        builder
     }
 
     /// Serves the official client's files from this directory, the `client-dist` of npm's `socket.io` (default: none).

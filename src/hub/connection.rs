@@ -80,9 +80,11 @@ impl<'a> Conn<'a> {
         headers.iter().find(|(kept, _)| name == *kept).map(|(_, value)| value)
     }
 
-    /// Whether the client came by TLS: a trusted proxy says so, or the request's own scheme does.
+    /// Whether the client came by TLS: a trusted proxy says so, or [`Secure`](crate::Secure) in the request's
+    /// extensions, or the request's own scheme.
     ///
-    /// TLS that the server itself unwraps is seen with HTTP/2 only, as a request of HTTP/1.1 does not name its scheme.
+    /// A request of HTTP/1.1 does not name its scheme, and one of HTTP/2 may lie: a server that unwraps TLS itself should
+    /// insert [`Secure`](crate::Secure).
     pub fn is_secure(&self) -> bool {
         self.0.handshake().secure
     }

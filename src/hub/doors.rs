@@ -63,6 +63,8 @@ pub(crate) enum Matched {
 /// A namespace ready to be declared.
 pub(crate) struct Mount {
     pub(crate) pattern: Result<Arc<dyn NamePattern>, ConfigError>,
+    /// What it is called besides.
+    pub(crate) names: Vec<Box<str>>,
     pub(crate) doors: MakeDoors,
 }
 

@@ -342,6 +342,9 @@ pub enum ConfigError {
     /// A namespace of this name exists.
     #[error("the namespace `{0}` exists already")]
     DuplicateNamespace(String),
+    /// Another namespace is called so.
+    #[error("another namespace is called `{0}`")]
+    DuplicateName(String),
     /// No namespace of this name exists.
     #[error("there is no namespace `{0}`")]
     UnknownNamespace(String),

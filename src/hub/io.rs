@@ -66,8 +66,8 @@ impl SocketIo {
         &self.0
     }
 
-    pub(crate) fn mount(&self, mount: Mount) -> Result<(), ConfigError> {
-        Registry::declare(&self.0, mount)
+    pub(crate) fn declare(&self, mounts: Vec<Mount>) -> Result<(), ConfigError> {
+        Registry::declare(&self.0, mounts)
     }
 
     /// The sockets of a namespace, or of every namespace that came from this pattern.
@@ -75,7 +75,9 @@ impl SocketIo {
     /// An unknown name is logged once and reaches nobody. `chat` means `/chat`. A pattern means the namespaces that came
     /// from it on this node; the name of one of them means all nodes.
     pub fn of(&self, namespace: &str) -> Broadcast {
-        let name = if namespace.starts_with('/') { namespace.to_owned() } else { format!("/{namespace}") };
+        // A regular expression is a pattern that need not begin with a slash.
+        let as_it_is = namespace.starts_with('/') || self.0.registry.is_declared(namespace);
+        let name = if as_it_is { namespace.to_owned() } else { format!("/{namespace}") };
         let named = Registry::named(&self.0, &name).unwrap_or_else(|| {
             let mut unknown = self.0.unknown.lock().unwrap_or_else(PoisonError::into_inner);
             if unknown.len() < 100 && unknown.insert(name.clone()) {
@@ -84,6 +86,12 @@ impl SocketIo {
             Vec::new().into()
         });
         Broadcast::new(self, name.into(), named)
+    }
+
+    /// The sockets of the namespace that is [called](crate::Namespace::name) so, or of every one that came from its
+    /// pattern; `None` if none is.
+    pub fn named(&self, name: &str) -> Option<Broadcast> {
+        self.0.registry.called(name).map(|pattern| self.of(&pattern))
     }
 
     /// Sockets of the namespace `/` in these rooms.
@@ -143,7 +151,11 @@ impl SocketIo {
         for (at, link) in (0u32..).zip(links) {
             let due = start + within / number * at;
             if due > tokio::time::Instant::now() {
-                tokio::time::sleep_until(due).await;
+                tokio::select! {
+                    () = tokio::time::sleep_until(due) => {}
+                    // Nobody is left to be told.
+                    () = self.0.links.empty() => break,
+                }
             }
             link.close(Reason::ServerShuttingDown);
         }

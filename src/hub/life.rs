@@ -11,6 +11,7 @@ use tower_socketio_adapter::{Flags, Member};
 use tower_socketio_proto::engineio::Reason;
 use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
 
+use super::kept::Letting;
 use super::socket::{ACCEPTED, ACTIVE, CLOSED, Early, Held, PENDING};
 use super::{
     AckSlot, Departure, DisconnectReason, EmitError, PacketRequest, Reply, ReplyKind, Socket, WireError,
@@ -220,6 +221,10 @@ impl Socket {
         }
         self.forget_listeners();
         self.forget_slots();
+        if !self.was_accepted() {
+            // No disconnect hooks will run.
+            self.let_go();
+        }
         self.0.space.asks().lost(self.id());
         if let Some(closed) = left.closed {
             closed.notify_waiters();
@@ -227,13 +232,18 @@ impl Socket {
     }
 
     /// What runs after [`end`](Self::end): the disconnect hooks, once.
-    pub(crate) async fn hooks(self, reason: DisconnectReason) {
-        tracing::debug!(target: "socketio::socket", socket = self.tag(), %reason, "left");
-        if self.was_accepted() {
-            self.disconnect_hooks(reason).await;
-        }
-        for hook in self.farewells(reason) {
-            hook.await;
+    pub(crate) fn hooks(self, reason: DisconnectReason) -> impl Future<Output = ()> + Send + 'static {
+        // Also if nobody runs them.
+        let letting = Letting(self);
+        async move {
+            let Letting(socket) = &letting;
+            tracing::debug!(target: "socketio::socket", socket = socket.tag(), %reason, "left");
+            if socket.was_accepted() {
+                socket.disconnect_hooks(reason).await;
+            }
+            for hook in socket.farewells(reason) {
+                hook.await;
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,6 +21,8 @@ pub(crate) struct Registry(RwLock<Inner>);
 struct Inner {
     declared: HashMap<Arc<str>, Arc<Space>>,
     parents: Vec<Arc<Parent>>,
+    /// The names or patterns of namespaces by what programs call them.
+    names: HashMap<Box<str>, Arc<str>>,
     dynamic: usize,
     /// Where EIO3 clients are while no `/` is declared: they enter it without asking.
     empty_root: Option<Arc<Space>>,
@@ -55,22 +57,48 @@ pub(crate) struct Lease {
 }
 
 impl Registry {
-    pub(super) fn declare(hub: &Arc<Hub>, mount: Mount) -> Result<(), ConfigError> {
-        let (pattern, doors) = (mount.pattern?, (mount.doors)(&hub.config)?);
-        let name = pattern.as_str();
+    /// Declares all of these, or none.
+    pub(super) fn declare(hub: &Arc<Hub>, mounts: Vec<Mount>) -> Result<(), ConfigError> {
+        let checked = mounts
+            .into_iter()
+            .map(|Mount { pattern, names, doors }| Ok((pattern?, names, doors(&hub.config)?)));
+        let checked = checked.collect::<Result<Vec<_>, ConfigError>>()?;
         let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
-        if inner.declared.contains_key(name)
-            || inner.parents.iter().any(|parent| parent.pattern.as_str() == name)
-        {
-            return Err(ConfigError::DuplicateNamespace(name.to_owned()));
+        let (mut declared, mut called) = (HashSet::new(), HashMap::new());
+        for (pattern, names, _) in &checked {
+            let pattern = pattern.as_str();
+            if inner.is_declared(pattern) || !declared.insert(pattern) {
+                return Err(ConfigError::DuplicateNamespace(pattern.to_owned()));
+            }
+            for name in names {
+                if inner.names.contains_key(name)
+                    || called.insert(name, pattern).is_some_and(|other| other != pattern)
+                {
+                    return Err(ConfigError::DuplicateName(name.to_string()));
+                }
+            }
         }
-        if pattern.is_exact() {
-            let space = space(hub, name, &doors, Vec::new());
-            inner.declared.insert(name.into(), space);
-        } else {
-            inner.parents.push(Arc::new(Parent { pattern, doors, children: RwLock::default() }));
+        for (pattern, names, doors) in checked {
+            let text = pattern.as_str();
+            inner.names.extend(names.into_iter().map(|name| (name, text.into())));
+            if pattern.is_exact() {
+                let space = space(hub, text, &doors, Vec::new());
+                inner.declared.insert(text.into(), space);
+            } else {
+                inner.parents.push(Arc::new(Parent { pattern, doors, children: RwLock::default() }));
+            }
         }
         Ok(())
+    }
+
+    /// Whether a namespace was declared with this name or pattern.
+    pub(super) fn is_declared(&self, name: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_declared(name)
+    }
+
+    /// The name or pattern of the namespace that is called so.
+    pub(super) fn called(&self, name: &str) -> Option<Arc<str>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).names.get(name).cloned()
     }
 
     pub(crate) fn resolve(hub: &Arc<Hub>, name: &str, auth: Option<&Arguments>) -> Resolved {
@@ -201,6 +229,12 @@ fn space(
     let home = SpaceHome { hub: Arc::downgrade(hub), space: Arc::downgrade(&space) };
     space.adapter().open(Arc::new(home));
     space
+}
+
+impl Inner {
+    fn is_declared(&self, name: &str) -> bool {
+        self.declared.contains_key(name) || self.parents.iter().any(|parent| parent.pattern.as_str() == name)
+    }
 }
 
 impl Parent {

@@ -27,9 +27,12 @@ impl Socket {
         );
     }
 
-    /// Leaves all rooms but its own.
+    /// Leaves all rooms but its own and, if it has a user, the user's.
     pub fn leave_all(&self) {
-        self.with_rooms(Vec::clear, |handle| self.0.space.adapter().leave_all(handle));
+        self.with_rooms(
+            |held| held.retain(|room| !room.is_plain()),
+            |handle| self.0.space.adapter().leave_all(handle),
+        );
     }
 
     /// The rooms it is in, its own first; in `on_disconnecting` those that it was in.
@@ -65,14 +68,23 @@ impl Socket {
         }
     }
 
-    /// Says whose socket this is: it joins the user's room, which no client can name, and leaves a former user's.
+    /// Says whose socket this is: it joins the user's room and that of all users, which no client can name, and leaves a
+    /// former user's.
     pub fn set_user(&self, user: impl Into<String>) {
-        let room = Room::user(user.into());
+        let mut room = Room::user(user.into());
         let before = self.state().user.replace(room.clone());
-        if let Some(before) = before {
+        if let Some(before) = before.filter(|before| *before != room) {
             self.leave(before);
         }
-        self.join(room);
+        loop {
+            self.join([room.clone(), Room::users()]);
+            // Who is told last has it, and each who leaves or joins looks again afterwards.
+            let now = self.state().user.clone();
+            match now {
+                Some(user) if user != room => self.leave(std::mem::replace(&mut room, user)),
+                _ => return,
+            }
+        }
     }
 
     /// Whose socket this is, if anybody said.

@@ -39,14 +39,15 @@ impl Broadcast {
         data: impl Serialize,
     ) -> AckStream<A> {
         let written = self.written(event, &data);
-        AckStream::of_servers(self.patience(), |answers, timeout| {
+        let stream = AckStream::of_servers(self.patience(), |stream, timeout| {
             let (args, attachments) = written?;
             for space in self.spaces() {
-                let asks = ServerAsk { answers: answers.clone(), timeout };
+                let asks = ServerAsk { answers: stream.sink(), timeout };
                 space.adapter().server_side_emit(args.clone(), attachments.clone(), Some(asks));
             }
             Ok(())
-        })
+        });
+        stream.holding(self.lease())
     }
 
     /// How many nodes have this namespace, this one included.

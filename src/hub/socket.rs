@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tower_socketio_adapter::{Flags, Handle, IntoRooms, Room};
 use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
 
+use super::kept::Kept;
 use super::operators::SocketEmit;
 use super::recovery::Trail;
 use super::stack::Destination;
@@ -52,6 +53,7 @@ pub(super) struct State {
     pub(super) closed: Option<Arc<Notify>>,
     pub(super) user: Option<Room>,
     pub(super) accepted: bool,
+    pub(super) kept: Option<Box<Kept>>,
     /// The client was told that it is connected before anybody decided; this hears its events until then.
     pub(super) early: Option<Arc<Early>>,
     pub(super) greeted: bool,

@@ -6,7 +6,7 @@ use tower_socketio_proto::socketio::is_reserved;
 
 use super::Table;
 use super::outgoing;
-use super::table::{Fixed, Inner};
+use super::table::{Fixed, Inner, Matcher};
 use crate::handler::{Arguments, Bind, Handler, bind};
 use crate::hub::{
     Config, ConfigError, ConnectLayer, ConnectRequest, Connected, Disconnect, EmitLayer, EmitRequest,
@@ -42,7 +42,8 @@ const RESERVED_BETWEEN_SERVERS: [&str; 3] = ["connect", "connection", "new_names
 /// ```
 #[must_use = "a namespace does nothing before a server has it"]
 pub struct Namespace<S = ()> {
-    events: Vec<(String, Bind<PacketRequest, S>)>,
+    pub(super) events: Vec<(String, Bind<PacketRequest, S>)>,
+    pub(super) matching: Vec<(Matcher, Bind<PacketRequest, S>)>,
     any: Vec<Bind<PacketRequest, S>>,
     fallback: Option<Bind<PacketRequest, S>>,
     connect: Vec<Bind<ConnectRequest, S>>,
@@ -52,13 +53,14 @@ pub struct Namespace<S = ()> {
     disconnect: Vec<Bind<Disconnect, S>>,
     error: Vec<Bind<Failure, S>>,
     server: Vec<(String, Bind<ServerEvent, S>)>,
-    fixed: Fixed,
+    pub(super) fixed: Fixed,
 }
 
 impl<S> Default for Namespace<S> {
     fn default() -> Self {
         Self {
             events: Vec::new(),
+            matching: Vec::new(),
             any: Vec::new(),
             fallback: None,
             connect: Vec::new(),
@@ -243,7 +245,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
 
     /// No handler may have these events: a layer authenticates clients by them.
     pub(crate) fn reserve(mut self, events: impl IntoIterator<Item = Arc<str>>) -> Self {
-        self.fixed.reserved.extend(events);
+        Arc::make_mut(&mut self.fixed.reserved).extend(events);
         self
     }
 
@@ -265,6 +267,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     /// none.
     pub fn merge(mut self, other: Self) -> Self {
         self.events.extend(other.events);
+        self.matching.extend(other.matching);
         self.any.extend(other.any);
         self.connect.extend(other.connect);
         self.reconnect.extend(other.reconnect);
@@ -281,7 +284,9 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self.fixed.sequential |= other.fixed.sequential;
         self.fixed.outgoing.extend(other.fixed.outgoing);
         self.fixed.reconnect_window = self.fixed.reconnect_window.max(other.fixed.reconnect_window);
-        self.fixed.reserved.extend(other.fixed.reserved);
+        Arc::make_mut(&mut self.fixed.reserved).extend(other.fixed.reserved.iter().cloned());
+        self.fixed.names.extend(other.fixed.names);
+        self.fixed.sources.extend(other.fixed.sources);
         self
     }
 
@@ -297,6 +302,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         let state = &state;
         Namespace {
             events: self.events.into_iter().map(|(event, bind)| (event, one(bind, state))).collect(),
+            matching: self.matching.into_iter().map(|(matcher, bind)| (matcher, one(bind, state))).collect(),
             any: all(self.any, state),
             fallback: self.fallback.map(|bind| one(bind, state)),
             connect: all(self.connect, state),
@@ -327,12 +333,13 @@ impl Namespace {
                 &config.emit_layers,
                 [self.fixed.emit_layers, std::mem::take(&mut self.fixed.outgoing)].concat(),
             ),
-            reserved: around(&config.reserved, self.fixed.reserved),
+            reserved: Arc::new(around(&config.reserved, Arc::unwrap_or_clone(self.fixed.reserved))),
             ..self.fixed
         };
         if let Some(event) = fixed.reserved.iter().find(|event| is_reserved(event)) {
             return Err(ConfigError::ReservedEvent((**event).to_owned()));
         }
+        fixed.sources.iter().try_for_each(|source| source.serve(&fixed.reserved))?;
         let mut table = Inner {
             fallback: self.fallback.map(|bind| bind(&())),
             connect: all(self.connect),
@@ -352,6 +359,9 @@ impl Namespace {
                 return Err(ConfigError::ReservedEvent(event));
             }
             table.server.entry(event.into()).or_default().push(bind(&()));
+        }
+        for (matcher, bind) in self.matching {
+            table.matching.push((matcher, bind(&())));
         }
         for bind in self.any {
             table.any.push((next_number(), bind(&())));

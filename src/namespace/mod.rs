@@ -1,6 +1,7 @@
 //! What a namespace is made of.
 
 mod builder;
+mod declare;
 mod listen;
 mod outgoing;
 mod pattern;
@@ -9,4 +10,4 @@ mod table;
 pub use builder::Namespace;
 pub use listen::HandlerId;
 pub use pattern::Pattern;
-pub(crate) use table::{Listeners, Table, unhandled};
+pub(crate) use table::{Listeners, Shared, Source, Table, unhandled};

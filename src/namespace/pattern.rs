@@ -10,7 +10,8 @@ use crate::hub::{BoxFuture, ConfigError, Matched, NamePattern};
 /// Which names a namespace answers to.
 ///
 /// `"/chat"` is one namespace. `"/chat/{room}"` brings a namespace of its own into being for every room, with
-/// [`Path`](crate::Path) for the parameter; it ends when its last socket leaves. [`Pattern::predicate`] decides by code.
+/// [`Path`](crate::Path) for the parameter; it ends when its last socket leaves. [`Pattern::predicate`] decides by code,
+/// and with the feature `regex` `Pattern::regex` by a regular expression.
 #[derive(Clone)]
 pub struct Pattern {
     text: String,
@@ -22,6 +23,8 @@ enum Kind {
     Exact,
     /// Between slashes: literal text, or a parameter that takes any text without a slash.
     Template(Arc<[Segment]>),
+    #[cfg(feature = "regex")]
+    Regex(regex::Regex),
     Predicate(Arc<Predicate>),
 }
 
@@ -47,6 +50,43 @@ impl Pattern {
         Self { text: normal(label), kind: Kind::Predicate(predicate) }
     }
 
+    /// Names that a regular expression matches; what it captures by name are parameters, for [`Path`](crate::Path).
+    ///
+    /// It matches anywhere in a name unless it is anchored: `/chats/` is also in `/x/chats/y`. Its text is what
+    /// [`SocketIo::of`](crate::SocketIo::of) calls all of them; [`Namespace::name`](crate::Namespace::name) makes a
+    /// shorter one.
+    ///
+    /// ```
+    /// use regex::Regex;
+    /// use tower_socketio::{Namespace, Path, Pattern, Socket, SocketIo};
+    ///
+    /// let welcome = async |socket: Socket, Path(room): Path<String>| socket.emit("welcome", room);
+    /// let pattern = Pattern::regex(Regex::new("^/chats/(?<room>[a-z]+)$")?);
+    /// let io = SocketIo::builder()
+    ///     .namespace(pattern, Namespace::new().name("chats").on_connect(welcome))
+    ///     .build()?;
+    /// io.named("chats").expect("it is declared").emit("news", "in every room");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "regex")]
+    pub fn regex(expression: regex::Regex) -> Self {
+        Self { text: expression.as_str().to_owned(), kind: Kind::Regex(expression) }
+    }
+
+    /// Whether the other one is the same for sure.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let code = |pattern: &Self| matches!(pattern.kind, Kind::Predicate(_));
+        self.text == other.text && self.is_regex() == other.is_regex() && !code(self) && !code(other)
+    }
+
+    fn is_regex(&self) -> bool {
+        match self.kind {
+            #[cfg(feature = "regex")]
+            Kind::Regex(_) => true,
+            _ => false,
+        }
+    }
+
     pub(crate) fn check(self) -> Result<Arc<dyn NamePattern>, ConfigError> {
         let name = self.text.strip_prefix('/').filter(|name| !name.contains([',', '?']));
         let braces = |text: &str| text.contains(['{', '}']);
@@ -57,7 +97,7 @@ impl Pattern {
             }),
             _ => true,
         };
-        if name.is_none() || !well_formed {
+        if !self.is_regex() && (name.is_none() || !well_formed) {
             return Err(ConfigError::MalformedNamespace(self.text));
         }
         Ok(Arc::new(self))
@@ -96,6 +136,13 @@ impl From<&String> for Pattern {
     }
 }
 
+#[cfg(feature = "regex")]
+impl From<regex::Regex> for Pattern {
+    fn from(expression: regex::Regex) -> Self {
+        Self::regex(expression)
+    }
+}
+
 impl NamePattern for Pattern {
     fn as_str(&self) -> &str {
         &self.text
@@ -125,6 +172,13 @@ impl NamePattern for Pattern {
                     }
                 }
                 Matched::Yes(params)
+            }
+            #[cfg(feature = "regex")]
+            Kind::Regex(expression) => {
+                let Some(found) = expression.captures(name) else { return Matched::No };
+                let names = expression.capture_names().flatten();
+                let params = names.filter_map(|name| Some((name.into(), found.name(name)?.as_str().into())));
+                Matched::Yes(params.collect())
             }
             Kind::Predicate(accepts) => {
                 let auth = auth.and_then(|auth| auth.deserialize().ok()).unwrap_or_default();

@@ -11,6 +11,17 @@ use crate::hub::{
 
 pub(crate) type Shared<C> = Arc<dyn Endpoint<C>>;
 
+/// Whether an event's name fits.
+pub(crate) type Matcher = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Handlers that come and go while the namespaces serve which have them.
+pub(crate) trait Source: Send + Sync + 'static {
+    /// The handler of an event at the moment.
+    fn find(&self, event: &str) -> Option<Shared<PacketRequest>>;
+    /// A namespace has them, and these events of its own, which none of them may have as long as it is there.
+    fn serve(&self, reserved: &Arc<Vec<Arc<str>>>) -> Result<(), ConfigError>;
+}
+
 /// The handlers of a namespace, shared by all its sockets; it can change while it serves.
 #[derive(Default)]
 pub(crate) struct Table {
@@ -31,12 +42,16 @@ pub(crate) struct Fixed {
     /// How long a user who left may be away and be told as one who returns.
     pub(crate) reconnect_window: Option<Duration>,
     /// Events by which layers authenticate clients: no handler has them.
-    pub(crate) reserved: Vec<Arc<str>>,
+    pub(crate) reserved: Arc<Vec<Arc<str>>>,
+    /// What `SocketIo::named` finds it by.
+    pub(super) names: Vec<Box<str>>,
+    pub(super) sources: Vec<Arc<dyn Source>>,
 }
 
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(super) events: HashMap<Box<str>, Vec<(u64, Shared<PacketRequest>)>>,
+    pub(super) matching: Vec<(Matcher, Shared<PacketRequest>)>,
     pub(super) any: Vec<(u64, Shared<PacketRequest>)>,
     pub(super) fallback: Option<Shared<PacketRequest>>,
     pub(super) connect: Vec<Shared<ConnectRequest>>,
@@ -108,14 +123,17 @@ impl Table {
         self.fixed.check(event).is_err()
     }
 
-    /// The handlers of an event on a socket: catch-alls, the namespace's own, the socket's own; else the fallback.
+    /// The handlers of an event on a socket: catch-alls, those of its name, those its name fits, the socket's own; else
+    /// the fallback.
     pub(crate) fn listeners(&self, socket: &Socket, event: &str) -> Listeners {
         if self.fixed.reserved.iter().any(|reserved| **reserved == *event) {
             return Listeners::One(Arc::new(Authenticated));
         }
         let table = self.read();
         let named = table.events.get(event).map(Vec::as_slice).unwrap_or_default();
-        if table.any.is_empty() && socket.listeners().is_none() {
+        let by_name_alone =
+            table.any.is_empty() && table.matching.is_empty() && self.fixed.sources.is_empty();
+        if by_name_alone && socket.listeners().is_none() {
             match named {
                 [] => return table.fallback.clone().map_or(Listeners::None, Listeners::One),
                 [(_, one)] => return Listeners::One(one.clone()),
@@ -126,6 +144,9 @@ impl Table {
         let mut all: Vec<_> = any.collect();
         let before = all.len();
         all.extend(named.iter().map(|(_, endpoint)| (endpoint.clone(), true)));
+        all.extend(self.fixed.sources.iter().filter_map(|source| Some((source.find(event)?, true))));
+        let fits = table.matching.iter().filter(|(matcher, _)| matcher(event));
+        all.extend(fits.map(|(_, endpoint)| (endpoint.clone(), true)));
         socket.take_listeners(event, |endpoint| all.push((endpoint, true)));
         if all.len() == before {
             match &table.fallback {
@@ -133,7 +154,10 @@ impl Table {
                 None => all.push((Arc::new(Unhandled), true)),
             }
         }
-        Listeners::Many(all)
+        match &mut *all {
+            [(_, true)] => all.pop().map_or(Listeners::None, |(one, _)| Listeners::One(one)),
+            _ => Listeners::Many(all),
+        }
     }
 
     pub(crate) fn connect(&self) -> Vec<Shared<ConnectRequest>> {

@@ -12,3 +12,4 @@ mod returns;
 pub use body::ResponseBody;
 pub(crate) use doors::each;
 pub use http::{NotFound, ResponseFuture, SocketIoService};
+pub(crate) use mount::mount;

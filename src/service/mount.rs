@@ -5,11 +5,13 @@ use crate::handler::{Arguments, Handler, bind};
 use crate::hub::{Broadcast, Builder, Config, ConfigError, Doors, IntoReply, Mount, PacketRequest, SocketIo};
 use crate::namespace::{HandlerId, Namespace, Pattern};
 
-fn mount(pattern: Pattern, namespace: Namespace) -> Mount {
+/// A namespace ready to be declared.
+pub(crate) fn mount(pattern: Pattern, namespace: Namespace) -> Mount {
+    let names = namespace.names().to_vec();
     let doors = |config: &Config| -> Result<Arc<dyn Doors>, ConfigError> {
         Ok(Arc::new(TableDoors::new(namespace.into_table(config)?)))
     };
-    Mount { pattern: pattern.check(), doors: Box::new(doors) }
+    Mount { pattern: pattern.check(), names, doors: Box::new(doors) }
 }
 
 impl SocketIo {
@@ -19,7 +21,7 @@ impl SocketIo {
     ///
     /// [`ConfigError`] for a malformed or taken name and for reserved events.
     pub fn namespace(&self, pattern: impl Into<Pattern>, namespace: Namespace) -> Result<(), ConfigError> {
-        self.mount(mount(pattern.into(), namespace))
+        self.declare(vec![mount(pattern.into(), namespace)])
     }
 }
 
@@ -47,7 +49,7 @@ impl Builder {
             let doors = TableDoors::new(Namespace::new().into_table(config)?);
             io.hub().registry().guard_root(Arc::new(doors));
         }
-        mounts.into_iter().try_for_each(|mount| io.mount(mount))?;
+        io.declare(mounts)?;
         Ok(io)
     }
 }

@@ -18,7 +18,7 @@ use super::forwarded;
 use super::http::Query;
 use super::io::Io;
 use super::websocket::Reader;
-use crate::hub::{Handshake, Hub, Link, Place, Protocol, Transport, is_id, new_id};
+use crate::hub::{Handshake, Hub, Link, Place, Protocol, Secure, Transport, is_id, new_id};
 
 /// A place for one more connection of a client at this peer, if places are counted: no place is needed where nobody
 /// counts, or where the address is not known.
@@ -65,13 +65,15 @@ pub(super) fn open(
     let origin = address
         .map(|peer| forwarded::origin(&hub.config.proxies, peer.ip(), &parts.headers))
         .unwrap_or_default();
+    let by_scheme = || parts.uri.scheme() == Some(&Scheme::HTTPS);
+    let secure = parts.extensions.get().map_or_else(by_scheme, |Secure(secure)| *secure);
     let handshake = Handshake {
         path: parts.uri.path().into(),
         query: parts.uri.query().unwrap_or_default().into(),
         headers: kept_headers(hub, &parts),
         address,
         client: origin.client,
-        secure: origin.secure.unwrap_or(parts.uri.scheme() == Some(&Scheme::HTTPS)),
+        secure: origin.secure.unwrap_or(secure),
         cross_domain: parts.headers.contains_key(ORIGIN),
         issued: SystemTime::now(),
     };

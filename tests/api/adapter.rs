@@ -133,7 +133,7 @@ async fn calls_come_in_order() -> Test {
         r#"leave [Room("b")]"#,
         r#"broadcast ["e",1] [Room("a")] [Room("x")] false"#,
         r#"broadcast ["e",2,3] [] [] true"#,
-        r#"join [Room::user("ada")]"#,
+        r#"join [Room::user("ada"), Room::users()]"#,
         "leave_all",
         r#"act Join([Room("c")]) [Room("a")]"#,
         "broadcast_with_ack",

@@ -10,7 +10,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tower::ServiceExt;
 use tower_socketio::{
-    Ack, Builder, ClientIp, IpNet, Namespace, ProxyHeader, Socket, SocketIo, SocketIoService, WireError,
+    Ack, Builder, ClientIp, IpNet, Namespace, ProxyHeader, Secure, Socket, SocketIo, SocketIoService,
+    WireError,
 };
 
 use crate::support::{Raw, Test, dial, idle, join, refusal, serve};
@@ -53,6 +54,43 @@ async fn a_trusted_proxy_says_whom_it_speaks_for() -> Test {
         told(&io, "10.0.0.1", &[("forwarded", "for=6.6.6.6")]).await,
         r#""10.0.0.1","10.0.0.1",false]"#
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_accepts_a_connection_says_whether_it_has_tls_and_a_trusted_proxy_knows_better() -> Test {
+    let io = trusting().namespace("/", telling()).build()?;
+    for (from, forwarded, scheme, said, secure) in [
+        ("192.0.2.1", None, None, Some(true), true),
+        ("192.0.2.1", Some("http"), None, Some(true), true),
+        ("192.0.2.1", Some("https"), None, Some(false), false),
+        ("192.0.2.1", None, Some("https"), Some(false), false),
+        ("192.0.2.1", None, Some("https"), None, true),
+        ("10.0.0.1", Some("http"), None, Some(true), false),
+        ("10.0.0.1", Some("https"), None, Some(false), true),
+        ("10.0.0.1", None, None, Some(true), true),
+    ] {
+        let service = SocketIoService::not_found(io.clone()).client_address(peer(from));
+        let service = service.map_request(move |mut request: Request<_>| {
+            if let Some(scheme) = scheme {
+                // As HTTP/2 has it.
+                let uri = format!("{scheme}://localhost{}", request.uri());
+                *request.uri_mut() = uri.parse().expect("a URI");
+            }
+            if let Some(said) = said {
+                request.extensions_mut().insert(Secure(said));
+            }
+            request
+        });
+        let headers: Vec<_> = forwarded.map(|scheme| ("x-forwarded-proto", scheme)).into_iter().collect();
+        let mut raw = Raw::over(dial(service, 4096), "", &headers).await;
+        raw.enter("/").await;
+        let told = raw.next().await;
+        assert!(
+            told.ends_with(&format!(",{secure}]")),
+            "{told} of {from}, {forwarded:?}, {scheme:?}, {said:?}"
+        );
+    }
     Ok(())
 }
 

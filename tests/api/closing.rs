@@ -75,6 +75,22 @@ async fn draining_spreads_the_clients_over_the_time() -> Test {
 }
 
 #[tokio::test(start_paused = true)]
+async fn draining_ends_as_soon_as_nobody_is_left() -> Test {
+    let io = serve(Namespace::new());
+    let clients = vec![join(&io).await, join(&io).await, join(&io).await];
+    let start = tokio::time::Instant::now();
+    let draining = tokio::spawn({
+        let io = io.clone();
+        async move { io.drain(Duration::from_secs(3600)).await }
+    });
+    idle().await;
+    drop(clients);
+    draining.await?;
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_never_hangs_up_is_dropped_in_time() -> Test {
     let io =
         SocketIo::builder().close_grace(Duration::from_secs(3)).namespace("/", Namespace::new()).build()?;

@@ -11,14 +11,18 @@ mod binary;
 mod broadcast_acks;
 mod claims;
 mod closing;
+mod cluster;
 mod config;
 mod connect;
+mod controllers;
 mod cors;
 mod data;
 mod disconnect;
 mod event_auth;
 mod extract;
 mod handshake;
+#[cfg(feature = "host")]
+mod host;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod layers;
@@ -26,12 +30,15 @@ mod leaks;
 mod lifetime;
 mod listeners;
 mod live;
+mod message_client;
+mod methods;
 mod options;
 mod ordering;
 mod panics;
 mod parser;
 mod patterns;
 mod polling;
+mod publisher;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
 mod recovery;

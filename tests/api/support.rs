@@ -152,6 +152,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Raw<T> {
         for (name, value) in headers {
             request.headers_mut().append(*name, value.parse().expect("a header"));
         }
+        Self::upgrade(bytes, request).await
+    }
+
+    /// Opens a session by this request.
+    pub(crate) async fn upgrade(bytes: T, request: Request<()>) -> Self {
         let (stream, _) = tokio_tungstenite::client_async(request, bytes).await.expect("a WebSocket");
         let mut raw = Self(stream);
         let open = raw.next().await;

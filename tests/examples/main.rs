@@ -3,6 +3,8 @@
 
 mod chat;
 mod client;
+#[cfg(all(feature = "tls", unix))]
+mod host;
 mod http2;
 mod server;
 mod tls;

@@ -19,6 +19,7 @@ usage: cargo xtask <chore>
   test                        all tests
   test rust                   the Rust tests, with all, the default and no features
   test npm                    the npm clients of three major versions
+  test proxy                  the same behind nginx, HAProxy and Caddy
   test python                 python-socketio's client
   test browser                the chat example and the official client in Chromium
   fuzz [seconds] [target]     every fuzz target, or one, for 60 seconds each";
@@ -42,6 +43,7 @@ fn run(chores: &mut Chores, words: &[&str]) -> Option<Result> {
         ["test"] => test::all(chores),
         ["test", "rust"] => test::rust(chores),
         ["test", "npm"] => test::one(chores, test::npm),
+        ["test", "proxy"] => test::one(chores, test::proxy),
         ["test", "python"] => test::one(chores, test::python),
         ["test", "browser"] => test::one(chores, test::browser),
         ["fuzz", options @ ..] => fuzz::run(chores, &fuzz::Options::parse(options)?),

@@ -10,6 +10,7 @@ pub(crate) fn all(chores: &mut Chores) -> Result {
     rust(chores)?;
     servers(chores)?;
     npm(chores)?;
+    proxy(chores)?;
     python(chores)?;
     browser(chores)
 }
@@ -43,6 +44,16 @@ pub(crate) fn npm(chores: &mut Chores) -> Result {
         let node = Node::require(chores)?;
         let mut command = node_tests(chores, &node, "examples")?;
         chores.run_tests(command.env("EXAMPLES", chores.built("examples")?))
+    })
+}
+
+pub(crate) fn proxy(chores: &mut Chores) -> Result {
+    chores.step("npm clients behind proxies", |chores| {
+        tools::proxies(chores)?;
+        let node = Node::require(chores)?;
+        node.packages(chores)?;
+        let mut command = node_tests(chores, &node, "proxy")?;
+        chores.run_tests(command.env("SERVER_CMD", chores.built("interop-server")?))
     })
 }
 

@@ -13,10 +13,16 @@ const OLDEST_NODE: u32 = 20;
 /// What is taken from npm's registry where the system's is older.
 const NODE: &str = "22.23.1";
 
-/// The first program of this name in `PATH`.
+/// The proxies that clients are brought through, and what makes their certificate; programs and packages of Debian's.
+const PROXIES: [&str; 4] = ["nginx", "haproxy", "caddy", "openssl"];
+/// What Debian's packages ask before they start a service.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// The first program of this name in `PATH`, or where Debian has servers.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let folders = env::var_os("PATH")?;
-    env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
+    let folders = env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// Whether this compiler, `+nightly` for example, is installed. Asking must not install it.
@@ -68,6 +74,19 @@ pub(crate) fn chromium(chores: &Chores) -> Result<PathBuf> {
     require(chores, &names, &["chromium", "fonts-liberation"])
 }
 
+/// Sees to it that every proxy is there.
+pub(crate) fn proxies(chores: &Chores) -> Result {
+    let missing = || PROXIES.into_iter().filter(|name| find(name).is_none()).collect::<Vec<_>>();
+    let before = missing();
+    if !before.is_empty() {
+        install(chores, &before.join(", "), &before)?;
+    }
+    match &*missing() {
+        [] => Ok(()),
+        still => Err(format!("missing, even after installation: {}", still.join(", ")).into()),
+    }
+}
+
 /// Python with its own folder of packages: `PYTHONPATH` works where virtual environments cannot be made.
 pub(crate) fn python(chores: &Chores, arguments: &[&str]) -> Result<Command> {
     require(chores, &["python3"], &["python3"])?;
@@ -103,11 +122,40 @@ fn install(chores: &Chores, what: &str, packages: &[&str]) -> Result {
             format!("{what} is missing: install it, for example by `apt-get install {packages}`").into()
         );
     }
+    let _policy = NoServices::declare(chores)?;
     let quiet = ["-qq", "-o", "DPkg::Lock::Timeout=300"];
     chores.run(chores.program("apt-get", &quiet).arg("update"))?;
     let mut command = chores.program("apt-get", &quiet);
     command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
     chores.run(command.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// While this lives, packages do not start their services, whose ports are none of our business.
+struct NoServices {
+    /// Whether the policy is ours; somebody else's is left as it is.
+    ours: bool,
+}
+
+impl NoServices {
+    fn declare(chores: &Chores) -> Result<Self> {
+        if Path::new(POLICY).exists() {
+            return Ok(Self { ours: false });
+        }
+        fs::write(POLICY, "#!/bin/sh\nexit 101\n")?;
+        let policy = Self { ours: true };
+        chores.run(&mut chores.program("chmod", &["755", POLICY]))?;
+        Ok(policy)
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.ours
+            && let Err(error) = fs::remove_file(POLICY)
+        {
+            eprintln!("{POLICY} is left behind: {error}");
+        }
+    }
 }
 
 /// The major version of the system's Node.js.

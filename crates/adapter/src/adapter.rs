@@ -36,7 +36,7 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     /// Leaves rooms; not being in one of them is no error.
     fn leave(&self, at: Handle, rooms: &[Room]);
 
-    /// Leaves all rooms but the socket's own.
+    /// Leaves all plain rooms but the socket's own: whose socket it is does not change.
     fn leave_all(&self, at: Handle);
 
     /// Returns the rooms a socket is in: its own, then the others in the order in which it joined them.

@@ -17,6 +17,16 @@
 //! # }
 //! ```
 //!
+//! # Several nodes
+//!
+//! A [`Cluster`] makes adapters that share their namespaces with other nodes: a broadcast reaches the sockets of all, and
+//! so do questions, joins, leaves and disconnects. What goes between them is carried by a [`Bus`], of which [`LocalBus`],
+//! for nodes inside one process, is here; [`bus`] says what others give. Each node knows its own sockets and rooms only,
+//! and asks when it needs to know of others.
+//!
+//! While the bus is down each node goes on alone. It is logged once, counted ([`Cluster::outages`]), and tried again
+//! until it is back; what was to be published meanwhile is not made up for.
+//!
 //! # An adapter of one's own
 //!
 //! [`Adapter`] is object safe and takes `&self` everywhere. To observe or change what happens in rooms, implement it
@@ -24,13 +34,21 @@
 //! called the server.
 
 mod adapter;
+pub mod bus;
+mod cluster;
 mod home;
+mod json;
 mod local;
 mod member;
 mod packet;
 mod room;
+mod wire_name;
 
 pub use adapter::{Action, Adapter, AdapterError, BoxFuture, Flags, Handle, Reach, ServerAsk, Target};
+pub use bus::{
+    Bus, BusError, Inbox, Incoming, LocalBus, Membership, Message, MessageError, MessageKind, Offset, To,
+};
+pub use cluster::Cluster;
 pub use home::{Home, ServerAnswer};
 pub use local::LocalAdapter;
 pub use member::{Answers, Member, RemoteSocket};

@@ -1,16 +1,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A room: a plain name, or a user.
+/// A room: a plain name, a user, or all users together.
 ///
-/// The two kinds never meet. [`Room::new`] makes plain rooms only, whatever the string, so a handler may join rooms
-/// whose names a client sent without reaching what is meant for a user. Cloning is cheap.
+/// The kinds never meet. [`Room::new`] makes plain rooms only, whatever the string, so a handler may join rooms whose
+/// names a client sent without reaching what is meant for a user. Cloning is cheap.
 ///
 /// ```
 /// use tower_socketio_adapter::Room;
 ///
 /// assert_eq!(Room::new("lobby"), "lobby");
 /// assert_ne!(Room::new("user:42"), Room::user("42"));
+/// assert_ne!(Room::user(""), Room::users());
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Room {
@@ -29,9 +30,19 @@ impl Room {
         Self { kind: Kind::User, name: user.as_ref().into() }
     }
 
-    /// Returns the name of a plain room, or the user of a user's room.
+    /// Names the room in which all sockets are that have a user, whoever that is.
+    pub fn users() -> Self {
+        Self { kind: Kind::Users, name: "".into() }
+    }
+
+    /// Returns the name of a plain room, or the user of a user's room; that of all users has none, `""`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns whether this is a room that strings name, neither a user's nor that of all users.
+    pub fn is_plain(&self) -> bool {
+        self.kind == Kind::Plain
     }
 
     /// Returns whether this is a user's room.
@@ -40,12 +51,14 @@ impl Room {
     }
 }
 
-/// Shows a plain room by its name and a user's room as `user:` and the user; meant for people, not for parsing.
+/// Shows a plain room by its name, a user's room as `user:` and the user, and that of all users as `users`; meant for
+/// people, not for parsing.
 impl fmt::Display for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::Plain => f.write_str(&self.name),
             Kind::User => write!(f, "user:{}", self.name),
+            Kind::Users => f.write_str("users"),
         }
     }
 }
@@ -55,6 +68,7 @@ impl fmt::Debug for Room {
         match self.kind {
             Kind::Plain => write!(f, "Room({:?})", self.name),
             Kind::User => write!(f, "Room::user({:?})", self.name),
+            Kind::Users => f.write_str("Room::users()"),
         }
     }
 }
@@ -89,6 +103,7 @@ impl From<String> for Room {
 enum Kind {
     Plain,
     User,
+    Users,
 }
 
 /// What names rooms: `&str`, `String`, [`Room`], references to them, and arrays, `Vec`s and slices of them.
@@ -242,9 +257,22 @@ mod tests {
     }
 
     #[test]
+    fn the_room_of_all_users_is_equal_to_no_other_room_and_to_no_string() {
+        let users = Room::users();
+        for name in ["", "users", "user:", "Room::users()"] {
+            assert_ne!(users, Room::new(name));
+            assert_ne!(users, Room::user(name));
+            assert_ne!(users, name);
+        }
+        assert_eq!(users, Room::users());
+        assert!(!users.is_user() && !users.is_plain());
+        assert_eq!(format!("{users} {users:?}"), "users Room::users()");
+    }
+
+    #[test]
     fn a_plain_room_shows_its_name_and_equals_it() {
         let room = Room::new("lobby");
-        assert!(!room.is_user());
+        assert!(!room.is_user() && room.is_plain());
         assert_eq!(room, "lobby");
         assert_eq!(room.to_string(), "lobby");
         assert_eq!(format!("{room:?} {:?}", Room::user("4")), r#"Room("lobby") Room::user("4")"#);

@@ -2,12 +2,14 @@
 
 mod broadcasts;
 mod events;
+mod journal;
 mod namespaces;
 mod options;
 mod tap;
 mod watch;
 
 use std::io::{Read, stdin};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tower_socketio::SocketIo;
 
+use crate::journal::Journal;
 use crate::options::Options;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -45,14 +48,18 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(options: Options) -> Result<(), Error> {
-    let io = namespaces::declare(options.server).build()?;
+    let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
+    let address = listener.local_addr()?;
+    let journal = Journal { node: address.port(), file: options.record };
+    let io = namespaces::declare(options.server, journal).build()?;
     let inner = Router::new().fallback(async || (StatusCode::NOT_FOUND, "inner"));
     let app = inner.layer(io.layer());
 
-    let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     let stop = drain_on_sigterm(io, options.drain)?;
-    println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    println!("listening on http://{address}");
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 

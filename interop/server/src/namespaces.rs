@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tower_socketio::{Auth, Builder, Http, Namespace, Pattern, Sent, Socket, WireError};
 
+use crate::journal::Journal;
 use crate::options::X_INTEROP;
 use crate::{broadcasts, events, tap, watch};
 
@@ -11,25 +12,26 @@ use crate::{broadcasts, events, tap, watch};
 pub(crate) const DYNAMIC: &str = "/dynamic-*";
 
 /// The namespaces of section 2 of the contract.
-pub(crate) fn declare(server: Builder) -> Builder {
+pub(crate) fn declare(server: Builder, journal: Journal) -> Builder {
+    let open = || open(&journal);
     server
         .namespace("/", open())
         .namespace("/chat", open())
         .namespace("/tapped", tap::tapped().merge(open()))
-        .namespace("/watch", unwatched())
+        .namespace("/watch", unwatched(&journal))
         .namespace("/private", Namespace::new().on_connect(only_with_token).merge(open()))
         .namespace("/refused", Namespace::new().on_connect(nobody))
         .namespace(Pattern::predicate(DYNAMIC, async |name, _| is_dynamic(&name)), open())
 }
 
 /// A namespace with all events, for everybody.
-fn open() -> Namespace {
-    watch::watched().merge(unwatched())
+fn open(journal: &Journal) -> Namespace {
+    watch::watched().merge(unwatched(journal))
 }
 
-fn unwatched() -> Namespace {
+fn unwatched(journal: &Journal) -> Namespace {
     let hooks = Namespace::new().on_connect(remember).on_connect(welcome);
-    hooks.merge(events::events()).merge(broadcasts::events())
+    hooks.merge(events::events()).merge(broadcasts::events()).merge(journal.events())
 }
 
 fn is_dynamic(name: &str) -> bool {

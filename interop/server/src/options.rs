@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub(crate) struct Options {
     pub(crate) port: u16,
     pub(crate) watch_stdin: bool,
     pub(crate) drain: Duration,
+    pub(crate) record: Option<PathBuf>,
     pub(crate) server: Builder,
 }
 
@@ -24,6 +26,7 @@ impl Options {
             port: 0,
             watch_stdin: false,
             drain: Duration::from_millis(200),
+            record: None,
             server: SocketIo::builder().allow_eio3(true).keep_headers([X_INTEROP]),
         };
         while let Some(name) = words.next() {
@@ -47,6 +50,13 @@ impl Options {
             "--drain" => {
                 self.drain = millis(value)?;
                 server
+            }
+            "--record" => {
+                self.record = Some(value.into());
+                server
+            }
+            "--trust-proxies" => {
+                server.trust_proxies(value.split(',').map(str::parse).collect::<Result<Vec<_>, _>>()?)
             }
             "--path" => server.path(value),
             "--transports" => {

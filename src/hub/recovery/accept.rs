@@ -65,7 +65,7 @@ impl Socket {
         // To clone is the user's code.
         let copy = catch_unwind(AssertUnwindSafe(|| session.extensions.copy(skips)));
         let extensions = copy.inspect_err(|_| cannot_clone()).ok()?;
-        let is_given = |room: &&Room| skips || !room.is_user();
+        let is_given = |room: &&Room| skips || room.is_plain();
         let rooms = session.rooms.iter().filter(is_given).cloned().collect();
         let user = session.user.clone().filter(|_| skips);
         let (id, space) = (session.id.clone(), lease.space().clone());
@@ -221,7 +221,7 @@ impl Socket {
             return Planned::Void;
         }
         let skips = log.keep().skips_middleware();
-        let is_new = |room: &&&Room| !joined.contains(**room) && (skips || !room.is_user());
+        let is_new = |room: &&&Room| !joined.contains(**room) && (skips || room.is_plain());
         let rooms = who.rooms.iter().filter(is_new).map(|room| (*room).clone()).collect();
         Planned::Back(Plan { session, missed, offset, rooms })
     }

@@ -23,6 +23,22 @@ impl LocalAdapter {
         Self::default()
     }
 
+    /// Creates an adapter without members that says when a room comes into being (`true`) and when it ends, sockets' own
+    /// rooms included. It does so with its lock held.
+    pub(crate) fn watched(watch: impl Fn(&Room, bool) + Send + Sync + 'static) -> Self {
+        Self { table: RwLock::new(Table::watched(Box::new(watch))) }
+    }
+
+    /// Describes the targets.
+    pub(crate) fn describe(&self, to: &Target) -> Vec<RemoteSocket> {
+        let mut found = Vec::new();
+        {
+            let table = self.read();
+            table.select(to, |at, member| found.push((Arc::clone(member), table.rooms_of(at))));
+        }
+        found.into_iter().map(|(member, rooms)| member.describe(rooms)).collect()
+    }
+
     fn pick(&self, to: &Target) -> Picked {
         let mut picked = Picked::default();
         self.read().select(to, |_, member| picked.push(Arc::clone(member)));
@@ -113,13 +129,7 @@ impl Adapter for LocalAdapter {
     }
 
     fn fetch(&self, to: &Target) -> BoxFuture<'_, Result<Vec<RemoteSocket>, AdapterError>> {
-        let mut found = Vec::new();
-        {
-            let table = self.read();
-            table.select(to, |at, member| found.push((Arc::clone(member), table.rooms_of(at))));
-        }
-        let sockets = found.into_iter().map(|(member, rooms)| member.describe(rooms)).collect();
-        Box::pin(ready(Ok(sockets)))
+        Box::pin(ready(Ok(self.describe(to))))
     }
 }
 

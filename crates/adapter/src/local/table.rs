@@ -20,7 +20,11 @@ pub(super) struct Table {
     by_id: HashMap<Id, u32>,
     /// Counts members, so that a seat's generation differs from those of all who had it before, even if the slab was cut.
     generation: u32,
+    /// Is told of rooms that come into being or end.
+    watch: Option<Watch>,
 }
+
+pub(super) type Watch = Box<dyn Fn(&Room, bool) + Send + Sync>;
 
 /// A member and where it is; its own room, which it never leaves, is not in the list.
 struct Seat {
@@ -36,13 +40,23 @@ struct Occupied {
 }
 
 impl Table {
+    pub(super) fn watched(watch: Watch) -> Self {
+        Self { watch: Some(watch), ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, member: Arc<dyn Member>) -> Handle {
         self.generation = self.generation.wrapping_add(1);
         let seat =
             Seat { member: Arc::clone(&member), rooms: Indices::default(), generation: self.generation };
         let index = self.seats.insert(seat);
         // An equal key would stay and keep its member alive.
-        self.by_id.remove(member.id());
+        let replaced = self.by_id.remove(member.id()).is_some();
+        if let (Some(watch), false) = (&self.watch, replaced) {
+            let own = Room::new(member.id());
+            if !self.by_name.contains_key(&own) {
+                watch(&own, true);
+            }
+        }
         self.by_id.insert(Id(member), index);
         Handle::new(index, self.generation)
     }
@@ -56,6 +70,12 @@ impl Table {
         if self.by_id.get(member.id()) == Some(&at.index()) {
             self.by_id.remove(member.id());
             shrink(&mut self.by_id);
+            if let Some(watch) = &self.watch {
+                let own = Room::new(member.id());
+                if !self.by_name.contains_key(&own) {
+                    watch(&own, false);
+                }
+            }
         }
         Some(member)
     }
@@ -83,6 +103,9 @@ impl Table {
                 None => {
                     let at = self.rooms.insert(Occupied { name: room.clone(), seats: Indices::default() });
                     self.by_name.insert(room.clone(), at);
+                    if let Some(watch) = self.watch.as_ref().filter(|_| self.own(room).is_none()) {
+                        watch(room, true);
+                    }
                     at
                 }
             };
@@ -111,12 +134,20 @@ impl Table {
         }
     }
 
+    /// Takes a seat out of its plain rooms.
     pub(super) fn leave_all(&mut self, at: Handle) {
         if self.contains(at)
             && let Some(seat) = self.seats.get_mut(at.index())
         {
-            let rooms = mem::take(&mut seat.rooms);
-            self.vacate(at.index(), &rooms);
+            let mut left = mem::take(&mut seat.rooms);
+            left.retain(|at| {
+                let plain = self.rooms.get(at).is_some_and(|room| room.name.is_plain());
+                if !plain {
+                    seat.rooms.push(at);
+                }
+                plain
+            });
+            self.vacate(at.index(), &left);
         }
     }
 
@@ -186,7 +217,7 @@ impl Table {
 
     /// Returns the seat whose own room this is.
     fn own(&self, room: &Room) -> Option<&u32> {
-        if room.is_user() { None } else { self.by_id.get(room.name()) }
+        if room.is_plain() { self.by_id.get(room.name()) } else { None }
     }
 
     fn vacate(&mut self, index: u32, rooms: &[u32]) {
@@ -203,6 +234,9 @@ impl Table {
         {
             self.by_name.remove(&occupied.name);
             shrink(&mut self.by_name);
+            if let Some(watch) = self.watch.as_ref().filter(|_| self.own(&occupied.name).is_none()) {
+                watch(&occupied.name, false);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What `LocalAdapter` promises, seen from outside.
+//! What adapters promise, seen from outside.
 
 mod fan_out;
 mod model;

@@ -56,6 +56,20 @@ fn the_own_room_is_listed_first_and_cannot_be_left() {
 }
 
 #[test]
+fn leaving_all_rooms_changes_nobodys_user() {
+    let adapter = LocalAdapter::new();
+    let a = add(&adapter, "a");
+    adapter.join(a, &["x".into(), Room::user("42"), "y".into(), Room::users()]);
+    adapter.leave_all(a);
+    assert_eq!(adapter.rooms(a), [Room::new("a"), Room::user("42"), Room::users()]);
+    let mut names = adapter.room_names();
+    names.sort();
+    assert_eq!(names, [Room::user("42"), Room::users()]);
+    adapter.leave(a, &[Room::user("42"), Room::users()]);
+    assert!(adapter.room_names().is_empty());
+}
+
+#[test]
 fn a_room_named_by_an_id_has_that_socket_and_those_who_joined() {
     let adapter = LocalAdapter::new();
     let (a, b) = (add(&adapter, "a"), add(&adapter, "b"));
@@ -84,16 +98,27 @@ fn empty_rooms_vanish() {
 }
 
 #[test]
-fn no_string_reaches_a_users_room() {
+fn no_string_reaches_a_users_room_or_that_of_all_users() {
     let adapter = LocalAdapter::new();
     let (a, eve) = (add(&adapter, "a"), add(&adapter, "eve"));
-    adapter.join(a, &[Room::user("42")]);
-    let guesses = ["42", "user:42", "User(42)", "Room::user(\"42\")", "\0user:42", "user\u{1f}42", ""];
+    adapter.join(a, &[Room::user("42"), Room::users()]);
+    let guesses = [
+        "42",
+        "user:42",
+        "User(42)",
+        "Room::user(\"42\")",
+        "\0user:42",
+        "user\u{1f}42",
+        "users",
+        "Room::users()",
+        "",
+    ];
     for name in guesses {
         adapter.join(eve, &[Room::new(name)]);
         assert!(!ids(&adapter, &Target::to(name)).contains(&"a".to_owned()));
     }
     assert_eq!(ids(&adapter, &Target::to(Room::user("42"))), ["a"]);
+    assert_eq!(ids(&adapter, &Target::to(Room::users())), ["a"]);
     assert_eq!(ids(&adapter, &Target::default().except(guesses)), ["a"]);
 }
 

@@ -1,10 +1,11 @@
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tower_socketio_adapter::{
-    Adapter, Answers, Flags, Frame, Frames, Handle, Member, Outgoing, RemoteSocket, Room, Target,
+    Adapter, Answers, Flags, Frame, Frames, Handle, Home, Member, Outgoing, RemoteSocket, Room, ServerAnswer,
+    Target,
 };
 
 /// What happened to the members that share it, in order.
@@ -77,8 +78,31 @@ pub(crate) fn ids(adapter: &dyn Adapter, to: &Target) -> Vec<String> {
 
 /// Returns what a future has at once.
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("one node waits for nobody"),
+    poll(&mut pin!(future)).expect("one node waits for nobody")
+}
+
+/// Returns what a future has by now.
+pub(crate) fn poll<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
+    match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
+}
+
+/// A namespace on several nodes, in which there is one event only.
+pub(crate) struct Sharing;
+
+impl Home for Sharing {
+    fn broadcast(&self, args: Bytes, _: Vec<Bytes>, _: &Target, deliver: &mut dyn FnMut(&Arc<Outgoing>)) {
+        assert_eq!(args, packet(None).args());
+        deliver(&packet(None));
+    }
+
+    fn question(&self, _: Bytes, _: Vec<Bytes>) -> Option<Arc<Outgoing>> {
+        None
+    }
+
+    fn forget(&self, _: u64) {}
+
+    fn server_event(&self, _: Bytes, _: Vec<Bytes>, _: Option<ServerAnswer>) {}
 }

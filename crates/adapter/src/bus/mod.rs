@@ -1,0 +1,233 @@
+//! What carries messages between nodes.
+//!
+//! The cluster layer ([`Cluster`](crate::Cluster)) speaks the messages of Node's `ClusterAdapter`, one [`Message`] at a
+//! time, and a [`Bus`] carries them. It needs two methods; the defaults of the others suit carriers that bring every
+//! message to every node.
+//!
+//! # What an engine gives
+//!
+//! On all of them a node hears nothing of what is published while its subscription is interrupted, unless the engine's
+//! paragraph says so, and its own sockets get what it emits in any case. Nothing but [`LocalBus`] is in this crate; the
+//! others are described as carriers are to be written.
+//!
+//! ## Redis streams
+//!
+//! As Node's `@socket.io/redis-streams-adapter` 0.3: broadcasts, joins, leaves and disconnects are entries of a stream,
+//! requests and answers go by pub/sub.
+//!
+//! - Delivery and order: entries come at least as long as the stream keeps them, in one order for all nodes; requests and
+//!   answers at most once, in each publisher's order.
+//! - Offsets: the entry's id, so clients can resume on another node.
+//! - Membership: [counted](Membership::Counted), the subscribers of the namespace's channel. [`To::Node`] is a channel.
+//! - Limits: about the latest 10 000 entries are kept.
+//! - In an outage what is published is lost for the others; a reader goes on behind the last entry that it has seen.
+//!
+//! ## Sharded Redis pub/sub
+//!
+//! As the sharded adapter of Node's `@socket.io/redis-adapter`, for Redis 7 and later: `SPUBLISH` to a channel for each
+//! namespace, and to one for each room, which is subscribed where the room has members ([`Bus::room_opened`],
+//! [`To::Room`]).
+//!
+//! - Delivery and order: at most once, in each publisher's order within a channel.
+//! - Offsets: none.
+//! - Membership: counted, over all primaries. [`To::Node`] is a channel.
+//! - Limits: 32 MiB wait for a subscriber, or 8 MiB for a minute, unless Redis is set otherwise; then it drops the
+//!   connection.
+//! - In an outage messages are lost in both directions.
+//!
+//! ## Classic Redis pub/sub
+//!
+//! Node's `@socket.io/redis-adapter` has a format of its own: msgpack on channels that are subscribed by pattern, and
+//! requests in JSON. It is no carrier of these messages but an [`Adapter`](crate::Adapter) of its own; what it gives is
+//! what sharded Redis gives, without channels that only some nodes subscribe.
+//!
+//! ## Postgres
+//!
+//! As Node's `@socket.io/postgres-adapter` 0.5: `NOTIFY` on a channel for each namespace.
+//!
+//! - Delivery and order: at most once, in one order for all nodes.
+//! - Offsets: none.
+//! - Membership: [heartbeats](Membership::Heartbeat). Everything comes to all nodes, answers too.
+//! - Limits: 8000 bytes; what is longer or binary lies in a table, for 30 s, and its number is notified. Nodes share one
+//!   database.
+//! - In an outage messages are lost in both directions, also while only the connection that listens is interrupted.
+//!
+//! ## NATS
+//!
+//! Node has no adapter for it. A subject for each namespace, and one for each node.
+//!
+//! - Delivery and order: at most once, in each publisher's order.
+//! - Offsets: none; with JetStream the sequence in the stream.
+//! - Membership: heartbeats.
+//! - Limits: 1 MiB for a message, unless the server is set otherwise; a larger one is [refused](BusError::Refused). A
+//!   consumer that is too slow loses messages.
+//! - In an outage messages are lost in both directions.
+//!
+//! ## `LocalBus`
+//!
+//! Nodes inside one process, through queues in memory.
+//!
+//! - Delivery and order: at most once, in one order for all nodes.
+//! - Offsets: none.
+//! - Membership: heartbeats, or [counted](LocalBus::counted). Everything comes to all nodes, answers too.
+//! - Limits: 16 384 messages wait for a node; then its subscription is interrupted.
+//! - In an [outage](LocalBus::outage) messages are lost in both directions.
+//!
+//! # What will be added
+//!
+//! Resuming a client's session on another node needs a carrier that keeps messages and sessions. The carrier that has
+//! it, Redis streams, will come with one more method that returns how sessions are stored and taken, `None` by default;
+//! [`publish`](Bus::publish) and [`Incoming`] carry the offsets for it already.
+
+mod error;
+mod inbox;
+mod local;
+mod message;
+
+pub use error::{BusError, MessageError};
+pub use inbox::{Inbox, Incoming, Offset};
+pub use local::LocalBus;
+pub use message::{Message, MessageKind};
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::BoxFuture;
+
+/// Carries messages between the nodes of a cluster.
+///
+/// A node has a new id in each namespace, so a namespace and a node name one subscription. All methods can be called at
+/// any time from any thread; their futures run on tokio, may be dropped at any point, and are dropped if they take too
+/// long. A failure is an error, never a panic.
+pub trait Bus: Debug + Send + Sync + 'static {
+    /// Subscribes a node to a namespace: every message from now on goes to `inbox`, the node's own may come, too.
+    ///
+    /// A subscription that is lost ends with [`Inbox::fail`], and is opened again after a while. Opening one that exists
+    /// takes its place.
+    ///
+    /// # Errors
+    ///
+    /// If the carrier cannot be reached; it is tried again.
+    fn open<'a>(
+        &'a self,
+        namespace: &'a str,
+        node: &'a str,
+        inbox: Inbox,
+    ) -> BoxFuture<'a, Result<(), BusError>>;
+
+    /// Publishes a message, which names its namespace and node; resolves when the carrier has it, with its place if the
+    /// carrier gives it one.
+    ///
+    /// Called for one message of a subscription at a time, in order; also while it is not open.
+    ///
+    /// # Errors
+    ///
+    /// If the carrier cannot be reached or does not take the message, which is then lost.
+    fn publish<'a>(
+        &'a self,
+        message: &'a Message,
+        to: To<'a>,
+    ) -> BoxFuture<'a, Result<Option<Offset>, BusError>>;
+
+    /// Ends a subscription; nothing, if there is none.
+    fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
+        let _ = (namespace, node);
+        Box::pin(std::future::ready(()))
+    }
+
+    /// How nodes know of each other; by heartbeats by default.
+    fn membership(&self) -> Membership {
+        Membership::Heartbeat
+    }
+
+    /// Counts the nodes that are subscribed to a namespace, the asking one included; only used where
+    /// [`membership`](Self::membership) says so.
+    ///
+    /// # Errors
+    ///
+    /// If the carrier cannot be reached, or does not count.
+    fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
+        let _ = namespace;
+        Box::pin(std::future::ready(Err(BusError::refused("this carrier does not count"))))
+    }
+
+    /// A room of the node has its first member here; a socket's own room, too.
+    ///
+    /// For carriers with channels for rooms. The name is the [wire name](crate::Room::wire_name). Told from the
+    /// node's first socket on until [`close`](Self::close), whether the subscription is open or not. Called with the
+    /// adapter's lock held, so that the order is right: an implementation only notes it.
+    fn room_opened(&self, namespace: &str, node: &str, room: &str) {
+        let _ = (namespace, node, room);
+    }
+
+    /// A room of the node has lost its last member here; as [`room_opened`](Self::room_opened).
+    fn room_closed(&self, namespace: &str, node: &str, room: &str) {
+        let _ = (namespace, node, room);
+    }
+}
+
+/// Whom a message is for.
+///
+/// A carrier may bring it to more nodes than that, which pass it over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum To<'a> {
+    /// For all nodes of the namespace.
+    All,
+    /// For nodes with sockets in this room, by its [wire name](crate::Room::wire_name): a broadcast to exactly one room
+    /// which asks nothing.
+    Room(&'a str),
+    /// For this node: an answer.
+    Node(&'a str),
+}
+
+/// How nodes know of each other, and so who has yet to answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Membership {
+    /// They say regularly that they are there. Who falls silent is waited for no more.
+    #[default]
+    Heartbeat,
+    /// The carrier [counts](Bus::count) them at each request. A node that ends without a word is waited for until the
+    /// time is up.
+    Counted,
+}
+
+impl<B: Bus + ?Sized> Bus for Arc<B> {
+    fn open<'a>(
+        &'a self,
+        namespace: &'a str,
+        node: &'a str,
+        inbox: Inbox,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        (**self).open(namespace, node, inbox)
+    }
+
+    fn publish<'a>(
+        &'a self,
+        message: &'a Message,
+        to: To<'a>,
+    ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
+        (**self).publish(message, to)
+    }
+
+    fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
+        (**self).close(namespace, node)
+    }
+
+    fn membership(&self) -> Membership {
+        (**self).membership()
+    }
+
+    fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
+        (**self).count(namespace)
+    }
+
+    fn room_opened(&self, namespace: &str, node: &str, room: &str) {
+        (**self).room_opened(namespace, node, room);
+    }
+
+    fn room_closed(&self, namespace: &str, node: &str, room: &str) {
+        (**self).room_closed(namespace, node, room);
+    }
+}

@@ -1,0 +1,52 @@
+use std::collections::HashSet;
+
+use super::nodes::{MOST_NODES, Node};
+
+/// Which nodes have yet to answer a request.
+#[derive(Debug)]
+pub(super) enum Left {
+    /// These, and those that are still to say that they are there.
+    Nodes { nodes: HashSet<Node>, settled: bool },
+    /// So many but those that were heard, as soon as they have been counted.
+    Counted { expected: Option<usize>, heard: HashSet<Node> },
+}
+
+impl Left {
+    /// A node has answered, or will not; returns whether it was waited for.
+    pub(super) fn strike(&mut self, node: &Node) -> bool {
+        match self {
+            Self::Nodes { nodes, .. } => nodes.remove(node),
+            Self::Counted { heard, .. } => heard.len() < MOST_NODES && heard.insert(node.clone()),
+        }
+    }
+
+    /// A node has said for the first time that it is there; returns whether it is waited for, too.
+    pub(super) fn add(&mut self, node: &Node) -> bool {
+        match self {
+            Self::Nodes { nodes, settled: false } => nodes.len() < MOST_NODES && nodes.insert(node.clone()),
+            _ => false,
+        }
+    }
+
+    /// All nodes have said that they are there, or were counted, this one not included.
+    pub(super) fn settle(&mut self, count: Option<usize>) {
+        match self {
+            Self::Nodes { settled, .. } => *settled = true,
+            Self::Counted { expected, .. } => *expected = count.map(|nodes| nodes.min(MOST_NODES)),
+        }
+    }
+
+    /// Whether there may be more than are known.
+    pub(super) fn is_estimate(&self) -> bool {
+        matches!(self, Self::Nodes { settled: false, .. } | Self::Counted { expected: None, .. })
+    }
+
+    /// How many have yet to answer; at least one while that is an estimate.
+    pub(super) fn number(&self) -> usize {
+        match self {
+            Self::Nodes { nodes, settled } => nodes.len().max(usize::from(!settled)),
+            Self::Counted { expected: None, .. } => 1,
+            Self::Counted { expected: Some(expected), heard } => expected.saturating_sub(heard.len()),
+        }
+    }
+}

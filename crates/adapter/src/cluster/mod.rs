@@ -1,0 +1,25 @@
+//! Rooms of many nodes: what one node tells the others, and what it does when it is told.
+//!
+//! Everything passes through one [`Shared`](shared::Shared) for each namespace. On the way out a message waits in the
+//! outbox, from which one task publishes; on the way in `receive` reads it and calls the local rooms and the
+//! namespace's [`Home`](crate::Home). `requests` holds what this node asks, `questions` what it is asked. The tasks, one
+//! that publishes, one that keeps time and one that subscribes while that is to be done, hold all this weakly.
+
+mod adapter;
+mod keeper;
+mod left;
+mod nodes;
+mod outage;
+mod outbox;
+mod questions;
+mod read;
+mod receive;
+mod relay;
+mod request;
+mod requests;
+mod setup;
+mod shared;
+mod subscription;
+mod write;
+
+pub use setup::Cluster;

@@ -1,0 +1,101 @@
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::BusError;
+
+/// What a node counts about its bus, over all namespaces.
+#[derive(Debug, Default)]
+pub(super) struct Vitals {
+    /// The number of namespaces for which the bus is down.
+    pub(super) down: AtomicUsize,
+    pub(super) outages: AtomicU64,
+    pub(super) unpublished: AtomicU64,
+    pub(super) ignored: AtomicU64,
+}
+
+/// What the bus does for one namespace.
+#[derive(Debug)]
+pub(super) struct Health {
+    vitals: Arc<Vitals>,
+    failing: Mutex<Failing>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Failing {
+    subscription: bool,
+    publishing: bool,
+}
+
+impl Vitals {
+    pub(super) fn unpublished(&self) {
+        self.unpublished.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn ignored(&self) {
+        self.ignored.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Health {
+    pub(super) fn new(vitals: Arc<Vitals>) -> Self {
+        Self { vitals, failing: Mutex::default() }
+    }
+
+    /// The namespace is subscribed to, or cannot be.
+    pub(super) fn subscription(&self, error: Option<&BusError>) {
+        self.set(error, |failing| &mut failing.subscription);
+        if error.is_none() {
+            // There may be nothing to publish that would show it.
+            self.publishing(None);
+        }
+    }
+
+    /// A message was published, or could not be.
+    pub(super) fn publishing(&self, error: Option<&BusError>) {
+        if !matches!(error, Some(BusError::Refused(_))) {
+            self.set(error, |failing| &mut failing.publishing);
+        }
+    }
+
+    /// The namespace needs the bus no more.
+    pub(super) fn retire(&self) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut *failing).is_down() {
+            self.vitals.down.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn is_unsubscribed(&self) -> bool {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).subscription
+    }
+
+    fn set(&self, error: Option<&BusError>, which: impl Fn(&mut Failing) -> &mut bool) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_down = failing.is_down();
+        *which(&mut failing) = error.is_some();
+        if let Some(error) = error.filter(|_| !was_down) {
+            if self.vitals.down.fetch_add(1, Ordering::Relaxed) == 0 {
+                self.vitals.outages.fetch_add(1, Ordering::Relaxed);
+                let reason = std::error::Error::source(error);
+                tracing::warn!(
+                    target: "socketio::adapter", %error, reason,
+                    "other nodes are out of reach; local delivery goes on"
+                );
+            }
+        } else if was_down && !failing.is_down() && self.vitals.down.fetch_sub(1, Ordering::Relaxed) == 1 {
+            tracing::info!(target: "socketio::adapter", "other nodes are within reach again");
+        }
+    }
+}
+
+impl Failing {
+    fn is_down(self) -> bool {
+        self.subscription || self.publishing
+    }
+}
+
+impl Drop for Health {
+    fn drop(&mut self) {
+        self.retire();
+    }
+}

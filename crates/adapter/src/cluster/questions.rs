@@ -1,0 +1,122 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+use super::nodes::Node;
+
+/// More questions are not taken from other nodes at a time.
+const MOST: usize = 10_000;
+
+/// What other nodes ask of this one and still wait for.
+#[derive(Debug, Default)]
+pub(super) struct Questions(Mutex<HashMap<(Node, Box<str>), Question>>);
+
+/// An entry stays until its time is up, so that a message that comes twice is noticed.
+#[derive(Debug)]
+struct Question {
+    until: Instant,
+    /// The acknowledgement id with which sockets were asked, while answers are of use.
+    ack: Option<u64>,
+}
+
+/// What to do with a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Take,
+    /// It has come before.
+    Repeated,
+    TooMany,
+}
+
+impl Questions {
+    /// A question came that somebody waits for until then.
+    pub(super) fn begin(&self, node: &Node, request: &str, until: Instant) -> Verdict {
+        let mut questions = self.lock();
+        let room = questions.len() < MOST;
+        match questions.entry((node.clone(), request.into())) {
+            Entry::Occupied(_) => Verdict::Repeated,
+            Entry::Vacant(_) if !room => Verdict::TooMany,
+            Entry::Vacant(entry) => {
+                entry.insert(Question { until, ack: None });
+                Verdict::Take
+            }
+        }
+    }
+
+    /// Sockets are being asked with this acknowledgement id.
+    pub(super) fn asking(&self, node: &Node, request: &str, ack: u64) {
+        if let Some(question) = self.lock().get_mut(&(node.clone(), request.into())) {
+            question.ack = Some(ack);
+        }
+    }
+
+    /// Everybody has answered; returns the acknowledgement id to be forgotten.
+    pub(super) fn answered(&self, node: &Node, request: &str) -> Option<u64> {
+        self.lock().get_mut(&(node.clone(), request.into()))?.ack.take()
+    }
+
+    /// Removes the questions whose time is up, and returns their acknowledgement ids and whether others are left.
+    pub(super) fn expire(&self, now: Instant) -> (Vec<u64>, bool) {
+        let mut questions = self.lock();
+        let acks = remove(&mut questions, |_, question| question.until <= now);
+        (acks, !questions.is_empty())
+    }
+
+    /// Removes the questions of a node that is gone, and returns their acknowledgement ids.
+    pub(super) fn gone(&self, node: &Node) -> Vec<u64> {
+        remove(&mut self.lock(), |of, _| of == node)
+    }
+
+    /// Removes all, and returns their acknowledgement ids.
+    pub(super) fn clear(&self) -> Vec<u64> {
+        remove(&mut self.lock(), |_, _| true)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Node, Box<str>), Question>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn remove(
+    questions: &mut HashMap<(Node, Box<str>), Question>,
+    which: impl Fn(&Node, &Question) -> bool,
+) -> Vec<u64> {
+    let gone = questions.extract_if(|(node, _), question| which(node, question));
+    gone.filter_map(|(_, question)| question.ack).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_question_is_taken_once_even_after_everybody_has_answered() {
+        let (questions, node, now) = (Questions::default(), Node::from("n"), Instant::now());
+        assert_eq!(questions.begin(&node, "r", now), Verdict::Take);
+        questions.asking(&node, "r", 7);
+        assert_eq!(questions.answered(&node, "r"), Some(7));
+        assert_eq!(questions.begin(&node, "r", now), Verdict::Repeated);
+        assert_eq!(questions.begin(&"other".into(), "r", now), Verdict::Take);
+        assert_eq!(questions.expire(now), (vec![], false));
+        assert_eq!(questions.begin(&node, "r", now), Verdict::Take);
+    }
+
+    #[test]
+    fn only_so_many_questions_are_open_at_a_time() {
+        let (questions, node, now) = (Questions::default(), Node::from("n"), Instant::now());
+        let later = now + Duration::from_secs(1);
+        for at in 0..MOST {
+            assert_eq!(questions.begin(&node, &at.to_string(), later), Verdict::Take);
+        }
+        assert_eq!(questions.begin(&node, "x", later), Verdict::TooMany);
+        assert_eq!(questions.begin(&node, "0", later), Verdict::Repeated);
+        questions.asking(&node, "5", 5);
+        assert_eq!(questions.expire(now), (vec![], true));
+        assert_eq!(questions.gone(&node), [5]);
+        assert_eq!(questions.begin(&node, "x", later), Verdict::Take);
+    }
+}

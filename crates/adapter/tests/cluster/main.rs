@@ -1,0 +1,11 @@
+//! Nodes of a cluster, each with an adapter, a namespace and sockets that only write down what happens to them.
+
+#![expect(clippy::unwrap_used, reason = "what tests share is a test, too")]
+
+mod heartbeats;
+mod hostile;
+mod lifetime;
+mod outage;
+mod suite;
+mod support;
+mod wire;

@@ -1,0 +1,7 @@
+//! Handlers by names that are defined, replaced and removed while clients call them.
+
+mod registry;
+mod source;
+mod table;
+
+pub use table::Methods;

@@ -1,0 +1,78 @@
+//! A bus that fails and comes back, and messages that no node of ours would send.
+
+use std::time::Duration;
+
+use tower_socketio::adapter::{Bus, Cluster, LocalBus, Message, MessageKind, To};
+use tower_socketio::{AdapterError, Namespace};
+
+use super::support::{node, nothing_came};
+use crate::support::{Log, Test, idle, join};
+
+#[tokio::test(start_paused = true)]
+async fn clients_of_this_node_are_served_in_an_outage_and_those_of_others_after_it() -> Test {
+    let bus = LocalBus::new();
+    let cluster = Cluster::new(bus.clone());
+    let (one, two) = (node(&cluster, Namespace::new()), node(&Cluster::new(bus.clone()), Namespace::new()));
+    idle().await;
+    let (mut here, mut there) = (join(&one).await, join(&two).await);
+    bus.outage(true);
+    assert_eq!(one.emit("news", 1).reached(), 1);
+    assert_eq!(here.next::<u8>("news").await?, 1);
+    let fetched = one.of("/").fetch_sockets().await;
+    assert!(matches!(fetched, Err(AdapterError::Unreachable(_))), "{fetched:?}");
+    assert_eq!(one.of("/").local().fetch_sockets().await?.len(), 1);
+    nothing_came(&two, &mut there).await?;
+    assert!(cluster.is_down());
+    bus.outage(false);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!((cluster.is_down(), cluster.outages()), (false, 1));
+    one.emit("news", 2);
+    assert_eq!(here.next::<u8>("news").await?, 2);
+    assert_eq!(there.next::<u8>("news").await?, 2);
+    assert_eq!(two.of("/").fetch_sockets().await?.len(), 2);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_no_events_reach_nobody() -> Test {
+    let bus = LocalBus::new();
+    let cluster = Cluster::new(bus.clone());
+    let log = Log::new();
+    let server = log.clone();
+    let io = node(
+        &cluster,
+        Namespace::new().on_server("event", move || {
+            server.push("event");
+            std::future::ready(())
+        }),
+    );
+    idle().await;
+    let mut client = join(&io).await;
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for args in ["[]", "{}", "7", "[null]", r#"["connect"]"#, r#"["disconnect",1]"#, "[\"event\",", &deep] {
+        for (kind, data) in [
+            (MessageKind::Broadcast, format!(r#"{{"packet":{{"type":2,"data":{args}}}}}"#)),
+            (
+                MessageKind::Broadcast,
+                format!(r#"{{"packet":{{"type":2,"data":{args}}},"requestId":"{args}"}}"#),
+            ),
+            (MessageKind::ServerSideEmit, format!(r#"{{"packet":{args}}}"#)),
+        ] {
+            let message = Message::new(kind, Some("/".into()), "someone".into(), data.into(), Vec::new());
+            bus.publish(&message, To::All).await?;
+        }
+    }
+    nothing_came(&io, &mut client).await?;
+    assert!(log.all().is_empty());
+    let event = r#"{"packet":["event"]}"#;
+    let message = Message::new(
+        MessageKind::ServerSideEmit,
+        Some("/".into()),
+        "emitter".into(),
+        event.into(),
+        Vec::new(),
+    );
+    bus.publish(&message, To::All).await?;
+    assert_eq!(log.reach(1).await, ["event"]);
+    Ok(())
+}

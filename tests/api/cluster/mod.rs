@@ -1,0 +1,8 @@
+//! Several servers in one process that share their namespaces.
+
+mod answers;
+mod broadcasts;
+mod failures;
+mod programs;
+mod remote;
+mod support;
