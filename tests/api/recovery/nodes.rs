@@ -7,10 +7,10 @@ use tower_socketio::adapter::{
     Action, Adapter, AdapterError, Answers, BoxFuture, Handle, Home, LocalAdapter, Member, Outgoing,
     RemoteSocket, Room, Target,
 };
-use tower_socketio::{Namespace, Recovery, Socket, SocketIo};
+use tower_socketio::{Cluster, LocalBus, Namespace, Recovery, Socket, SocketIo};
 
-use super::{lose, news};
-use crate::support::{Log, Test, join};
+use super::{SECOND, lose, news};
+use crate::support::{Log, Test, idle, join};
 
 /// Notes what it is given for other nodes, and hears from them by `hear`.
 #[derive(Default)]
@@ -147,5 +147,36 @@ async fn what_is_for_other_nodes_alone_is_not_kept_and_numbers_go_to_none() -> T
     assert_eq!(client.offset().as_deref(), Some("2"));
     let published = node.published.get().expect("something was").all();
     assert_eq!(published, [r#"["news","elsewhere"]"#, r#"["news","here"]"#, r#"["news","everywhere"]"#]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_cluster_a_client_comes_back_to_its_node_and_has_missed_nothing() -> Test {
+    let bus = LocalBus::new();
+    let node = || {
+        let namespace = Namespace::new().on_connect(async |socket: Socket| socket.join("room"));
+        let builder = SocketIo::builder().recovery(Recovery::new()).cluster(Cluster::new(bus.clone()));
+        builder.namespace("/", namespace).build()
+    };
+    let (one, two) = (node()?, node()?);
+    tokio::time::sleep(SECOND).await;
+    let mut client = join(&one).await;
+    two.emit("news", "seen");
+    assert_eq!(news(&mut client).await, ["seen"]);
+    lose(&mut client).await;
+    two.emit("news", "from the other");
+    idle().await;
+    one.to("room").emit("news", "from its own");
+    two.to(client.id()).emit("news", "to its id");
+    idle().await;
+    let mut client = client.connect("/").await?;
+    assert!(client.recovered());
+    assert_eq!(news(&mut client).await, ["from the other", "from its own", "to its id"]);
+    // On another node nobody knows it.
+    lose(&mut client).await;
+    let stranger = super::enter_with(&two, client.pid(), client.offset()).await;
+    assert_ne!(stranger.id(), client.id());
+    one.close().await;
+    two.close().await;
     Ok(())
 }
