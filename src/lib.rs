@@ -56,12 +56,24 @@ pub mod middleware {}
 #[cfg(all(feature = "axum", feature = "jwt", feature = "rate-limit"))]
 #[doc = include_str!("../docs/migrating/index.md")]
 pub mod migrating {
+    #[doc = include_str!("../docs/migrating/loopback_socket.md")]
+    pub mod loopback_socket {}
+    #[doc = include_str!("../docs/migrating/loopback_socketio.md")]
+    pub mod loopback_socketio {}
+    #[cfg_attr(feature = "host", doc = include_str!("../docs/migrating/micro_socket.md"))]
+    #[cfg_attr(
+        not(feature = "host"),
+        doc = "Coming from `@pestras/micro-socket`; shown with the feature `host`."
+    )]
+    pub mod micro_socket {}
     #[doc = include_str!("../docs/migrating/node.md")]
     pub mod node {}
     #[doc = include_str!("../docs/migrating/socketio2.md")]
     pub mod socketio2 {}
     #[doc = include_str!("../docs/migrating/socketioxide.md")]
     pub mod socketioxide {}
+    #[doc = include_str!("../docs/migrating/transom.md")]
+    pub mod transom {}
 }
 #[cfg(not(all(feature = "axum", feature = "jwt", feature = "rate-limit")))]
 #[doc = "Coming from another server; shown with the features `axum`, `jwt` and `rate-limit`."]

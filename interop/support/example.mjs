@@ -25,11 +25,13 @@ export async function example(t, name, env = {}) {
   };
   t.after(stop);
   const lines = createInterface({ input: child.stdout });
+  // Listened to from the start: what comes together with the first line is not lost.
+  const said = [];
+  lines.on("line", (line) => said.push(line));
   const first = await Promise.race([once(lines, "line").then(([line]) => line), exit]);
   const [, scheme, port] = /^listening on (https?):\/\/localhost:(\d+)$/.exec(first) ?? [];
   if (!port) throw new Error(`\`${name}\` did not start: ${JSON.stringify(first)}`);
-  const said = [];
-  lines.on("line", (line) => said.push(line));
+  said.shift();
   const signal = (name) => child.kill(name);
   return { url: `${scheme}://127.0.0.1:${port}`, port: Number(port), stop, signal, exit, lines: said };
 }

@@ -320,7 +320,10 @@ fn wire_error(json: &Value) -> WireError {
     let text = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
     let data = json.get("data").cloned();
     let code = text("code").or_else(|| Some(data.as_ref()?.get("code")?.as_str()?.to_owned()));
-    let mut error = WireError::new(text("message").unwrap_or_else(|| json.to_string()));
+    let mut error = match json {
+        Value::String(text) => WireError::text(text.clone()),
+        _ => WireError::new(text("message").unwrap_or_else(|| json.to_string())),
+    };
     if let Some(code) = code {
         error = error.code(code);
     }

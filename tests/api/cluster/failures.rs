@@ -49,12 +49,17 @@ async fn messages_that_are_no_events_reach_nobody() -> Test {
     idle().await;
     let mut client = join(&io).await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    for args in ["[]", "{}", "7", "[null]", r#"["connect"]"#, r#"["disconnect",1]"#, "[\"event\",", &deep] {
+    let opts = r#""opts":{"rooms":[],"except":[]}"#;
+    for (at, args) in
+        ["[]", "{}", "7", "[null]", r#"["connect"]"#, r#"["disconnect",1]"#, "[\"event\",", &deep]
+            .into_iter()
+            .enumerate()
+    {
         for (kind, data) in [
-            (MessageKind::Broadcast, format!(r#"{{"packet":{{"type":2,"data":{args}}}}}"#)),
+            (MessageKind::Broadcast, format!(r#"{{"packet":{{"type":2,"data":{args}}},{opts}}}"#)),
             (
                 MessageKind::Broadcast,
-                format!(r#"{{"packet":{{"type":2,"data":{args}}},"requestId":"{args}"}}"#),
+                format!(r#"{{"packet":{{"type":2,"data":{args}}},"requestId":"{at}",{opts}}}"#),
             ),
             (MessageKind::ServerSideEmit, format!(r#"{{"packet":{args}}}"#)),
         ] {

@@ -25,7 +25,7 @@ const EVENTS: [u64; 2] = [2, 5];
 pub(super) struct Broadcast<'a> {
     #[serde(borrow)]
     packet: Packet<'a>,
-    pub(super) opts: Option<Opts>,
+    pub(super) opts: Opts,
     #[serde(borrow, rename = "requestId")]
     pub(super) request: Option<Id<'a>>,
 }
@@ -39,19 +39,19 @@ struct Packet<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Rooms {
-    pub(super) opts: Option<Opts>,
+    pub(super) opts: Opts,
     rooms: Vec<Name>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Disconnect {
-    pub(super) opts: Option<Opts>,
+    pub(super) opts: Opts,
     pub(super) close: Option<bool>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Fetch<'a> {
-    pub(super) opts: Option<Opts>,
+    pub(super) opts: Opts,
     #[serde(borrow, rename = "requestId")]
     pub(super) request: Id<'a>,
 }
@@ -98,10 +98,11 @@ pub(super) struct Count<'a> {
     clients: u64,
 }
 
-#[derive(Default, Deserialize)]
+/// Who is meant; if that is not said, nobody is.
+#[derive(Deserialize)]
 pub(super) struct Opts {
-    rooms: Option<Vec<Name>>,
-    except: Option<Vec<Name>>,
+    rooms: Vec<Name>,
+    except: Vec<Name>,
     flags: Option<WireFlags>,
 }
 
@@ -158,7 +159,7 @@ impl Count<'_> {
 
 impl Rooms {
     pub(super) fn into_parts(self) -> (Target, Vec<Room>) {
-        (target(self.opts), rooms(self.rooms))
+        (self.opts.into_target(), rooms(self.rooms))
     }
 }
 
@@ -170,6 +171,22 @@ impl Sockets<'_> {
             RemoteSocket::new(socket.id, rooms(socket.rooms), json(socket.handshake), json(socket.data))
         };
         self.sockets.into_iter().map(socket).collect()
+    }
+}
+
+impl Opts {
+    pub(super) fn into_target(self) -> Target {
+        let flags = self.flags.unwrap_or_default();
+        Target {
+            rooms: rooms(self.rooms),
+            except: rooms(self.except),
+            flags: Flags {
+                volatile: flags.volatile.unwrap_or_default(),
+                compress: flags.compress.unwrap_or(true),
+                timeout: flags.timeout.map(millis),
+                ..Flags::default()
+            },
+        }
     }
 }
 
@@ -211,22 +228,6 @@ impl<'de> Deserialize<'de> for Name {
 /// `null` is an answer, and no packet is none.
 fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-/// Returns who is meant; without options everybody.
-pub(super) fn target(opts: Option<Opts>) -> Target {
-    let opts = opts.unwrap_or_default();
-    let flags = opts.flags.unwrap_or_default();
-    Target {
-        rooms: rooms(opts.rooms.unwrap_or_default()),
-        except: rooms(opts.except.unwrap_or_default()),
-        flags: Flags {
-            volatile: flags.volatile.unwrap_or_default(),
-            compress: flags.compress.unwrap_or(true),
-            timeout: flags.timeout.map(millis),
-            ..Flags::default()
-        },
-    }
 }
 
 fn rooms(names: Vec<Name>) -> Vec<Room> {

@@ -64,11 +64,11 @@ impl Shared {
                 let args = broadcast.args(&data)?;
                 match broadcast.request.filter(|_| is_node) {
                     Some(request) => {
-                        let target = read::target(broadcast.opts);
+                        let target = broadcast.opts.into_target();
                         self.question(home, &node, request.get()?.into(), (args, attachments), &target)?;
                     }
                     None => {
-                        let target = read::target(broadcast.opts);
+                        let target = broadcast.opts.into_target();
                         home.broadcast(args, attachments, &target, &mut |packet| {
                             self.local.broadcast(packet, &target);
                         });
@@ -86,13 +86,13 @@ impl Shared {
             MessageKind::DisconnectSockets => {
                 let disconnect: read::Disconnect = read(&data)?;
                 let close = disconnect.close.unwrap_or_default();
-                self.local.act(Action::Disconnect { close }, &read::target(disconnect.opts));
+                self.local.act(Action::Disconnect { close }, &disconnect.opts.into_target());
             }
             MessageKind::FetchSockets => {
                 let fetch: read::Fetch<'_> = read(&data)?;
                 let request = fetch.request.get()?.to_owned();
                 if is_node {
-                    let sockets: Vec<RemoteSocket> = self.local.describe(&read::target(fetch.opts));
+                    let sockets: Vec<RemoteSocket> = self.local.describe(&fetch.opts.into_target());
                     let data = write::sockets(&request, &sockets);
                     self.reply(MessageKind::FetchSocketsResponse, &node, data, Vec::new());
                 }

@@ -174,7 +174,7 @@ async fn who_asked_and_is_gone_is_not_answered() {
     let node = Node::start(&bus).await;
     let (socket, _) = node.socket("s", &[]);
     let stranger = Stranger::new(&bus, "s").await;
-    let question = r#"{"packet":{"type":2,"data":["q"]},"requestId":"r","opts":{"flags":{"timeout":1e300}}}"#;
+    let question = r#"{"packet":{"type":2,"data":["q"]},"requestId":"r","opts":{"rooms":[],"except":[],"flags":{"timeout":1e300}}}"#;
     stranger.say(MessageKind::Broadcast, question).await;
     tokio::time::sleep(9 * SECOND).await;
     assert!(node.log.take().is_empty());

@@ -17,21 +17,36 @@ async fn malformed_messages_are_ignored_and_counted() {
     let node = Node::start(&bus).await;
     node.socket("s", &[]);
     let stranger = Stranger::new(&bus, "stranger").await;
-    let long = format!(r#"{{"packet":{{"type":2,"data":[1]}},"requestId":"{}"}}"#, "x".repeat(65));
+    let long = format!(
+        r#"{{"packet":{{"type":2,"data":[1]}},"requestId":"{}","opts":{{"rooms":[],"except":[]}}}}"#,
+        "x".repeat(65)
+    );
     let cases = [
         (MessageKind::Broadcast, ""),
         (MessageKind::Broadcast, "[]"),
-        (MessageKind::Broadcast, r#"{"packet":{"type":2}}"#),
-        (MessageKind::Broadcast, r#"{"packet":{"type":0,"data":["e"]}}"#),
-        (MessageKind::Broadcast, r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":"r"}}"#),
-        (MessageKind::Broadcast, r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[null]}}"#),
-        (MessageKind::Broadcast, r#"{"packet":{"type":2,"data":["e"]},"opts":{"flags":{"timeout":"1"}}}"#),
-        (MessageKind::Broadcast, r#"{"packet":{"type":2,"data":["e"]},"requestId":5}"#),
+        (MessageKind::Broadcast, r#"{"packet":{"type":2},"opts":{"rooms":[],"except":[]}}"#),
+        (MessageKind::Broadcast, r#"{"packet":{"type":0,"data":["e"]},"opts":{"rooms":[],"except":[]}}"#),
+        (MessageKind::Broadcast, r#"{"packet":{"type":2,"data":["e"]}}"#),
+        (MessageKind::Broadcast, r#"{"packet":{"type":2,"data":["e"]},"opts":{"except":[]}}"#),
+        (MessageKind::Broadcast, r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[]}}"#),
+        (MessageKind::Broadcast, r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":"r","except":[]}}"#),
+        (MessageKind::Broadcast, r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[null],"except":[]}}"#),
+        (
+            MessageKind::Broadcast,
+            r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[],"flags":{"timeout":"1"}}}"#,
+        ),
+        (
+            MessageKind::Broadcast,
+            r#"{"packet":{"type":2,"data":["e"]},"requestId":5,"opts":{"rooms":[],"except":[]}}"#,
+        ),
         (MessageKind::Broadcast, &long),
-        (MessageKind::SocketsJoin, r#"{"opts":{}}"#),
-        (MessageKind::SocketsLeave, r#"{"opts":{},"rooms":{}}"#),
-        (MessageKind::DisconnectSockets, r#"{"opts":{},"close":1}"#),
-        (MessageKind::FetchSockets, r#"{"opts":{}}"#),
+        (MessageKind::SocketsJoin, r#"{"opts":{"rooms":[],"except":[]}}"#),
+        (MessageKind::SocketsLeave, r#"{"opts":{"rooms":[],"except":[]},"rooms":{}}"#),
+        (MessageKind::SocketsJoin, r#"{"rooms":[]}"#),
+        (MessageKind::DisconnectSockets, r#"{"close":true}"#),
+        (MessageKind::DisconnectSockets, r#"{"opts":{},"close":true}"#),
+        (MessageKind::DisconnectSockets, r#"{"opts":{"rooms":[],"except":[]},"close":1}"#),
+        (MessageKind::FetchSockets, r#"{"opts":{"rooms":[],"except":[]}}"#),
         (MessageKind::FetchSocketsResponse, r#"{"requestId":"r","sockets":[{"id":1}]}"#),
         (MessageKind::ServerSideEmit, r#"{"requestId":"r"}"#),
         (MessageKind::ServerSideEmitResponse, r#"{"packet":1}"#),
@@ -147,7 +162,7 @@ fn incoming(kind: MessageKind, id: &str, data: impl Into<Bytes>) -> Incoming {
 async fn a_message_without_a_namespace_is_that_of_its_channel_and_foreign_ones_are_passed_over() {
     let (node, inbox) = direct().await;
     node.socket("s", &[]);
-    let data = r#"{"packet":{"type":2,"data":["e"]}}"#;
+    let data = r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[]}}"#;
     inbox.message(incoming(MessageKind::Broadcast, "n", data));
     assert_eq!(node.log.take(), [r#"s ["e"]"#]);
     let mut foreign = incoming(MessageKind::Broadcast, "m", data);
@@ -161,7 +176,12 @@ async fn a_message_without_a_namespace_is_that_of_its_channel_and_foreign_ones_a
 async fn oversized_messages_and_names_are_ignored() {
     let (node, inbox) = direct().await;
     node.socket("s", &[]);
-    let data = |length: usize| format!(r#"{{"packet":{{"type":2,"data":["{}"]}}}}"#, "x".repeat(length));
+    let data = |length: usize| {
+        format!(
+            r#"{{"packet":{{"type":2,"data":["{}"]}},"opts":{{"rooms":[],"except":[]}}}}"#,
+            "x".repeat(length)
+        )
+    };
     inbox.message(incoming(MessageKind::Broadcast, "n", data(1000)));
     let mut attached = incoming(MessageKind::Broadcast, "n", data(10));
     attached.message.attachments = vec![Bytes::from(vec![0; 500]), Bytes::from(vec![0; 500])];
@@ -192,7 +212,7 @@ async fn only_so_many_questions_are_taken() {
     node.socket("s", &[]);
     for number in 0..10_100 {
         let data = format!(
-            r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{number}","opts":{{"flags":{{"timeout":1e12}}}}}}"#
+            r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{number}","opts":{{"rooms":[],"except":[],"flags":{{"timeout":1e12}}}}}}"#
         );
         inbox.message(incoming(MessageKind::Broadcast, "n", data));
     }
@@ -215,7 +235,7 @@ async fn numbers_that_nobody_can_mean_are_bounded() {
     assert_eq!(heard.numbers(), (0, 1 << 21, 0, 0));
     for (timeout, forgotten) in [("1e300", false), ("-1", true), ("1e-300", true), ("0", true)] {
         let question = format!(
-            r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{timeout}","opts":{{"flags":{{"timeout":{timeout}}}}}}}"#
+            r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{timeout}","opts":{{"rooms":[],"except":[],"flags":{{"timeout":{timeout}}}}}}}"#
         );
         let (_, handle) = node.socket("s", &[]);
         stranger.say(MessageKind::Broadcast, question).await;

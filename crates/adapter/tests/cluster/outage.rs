@@ -183,7 +183,7 @@ async fn a_node_that_falls_behind_loses_its_subscription_and_opens_it_again() {
     let args = Bytes::from_static(b"[1]");
     let publishing = async {
         let stranger = crate::support::Stranger::new(&bus, "s").await;
-        let opts = r#"{"packet":{"type":2,"data":[1]},"opts":{}}"#;
+        let opts = r#"{"packet":{"type":2,"data":[1]},"opts":{"rooms":[],"except":[]}}"#;
         let namespace = Some("/".into());
         let message = tower_socketio_adapter::Message::new(
             MessageKind::Broadcast,

@@ -60,6 +60,35 @@ async fn messages_that_need_no_answer_are_nodes() {
     assert_eq!(stranger.heard(), expected);
 }
 
+/// The lines were taken from servers on Node's adapters for sharded Redis and Redis streams.
+#[tokio::test(start_paused = true)]
+async fn what_was_recorded_from_node_is_written_the_same() {
+    let (node, stranger) = pair().await;
+    node.emit(r#"["foo",1]"#, &Target::default());
+    node.emit(r#"["foo","bar"]"#, &Target::to("room1"));
+    let _ = node.adapter.fetch(&Target::to("room1")).await;
+    let uid = "41e7c4b94158eb66";
+    let written: Vec<_> = stranger
+        .messages()
+        .into_iter()
+        .filter(|message| &*message.node != "851ade3af362b5b2")
+        .map(|mut message| {
+            message.node = uid.into();
+            let json = String::from_utf8(message.to_json()).unwrap();
+            match request_of(&json) {
+                Some(id) => json.replace(&id, "851ade3af362b5b2"),
+                None => json,
+            }
+        })
+        .collect();
+    let expected = [
+        r#"{"type":3,"data":{"packet":{"type":2,"data":["foo",1]},"opts":{"rooms":[],"except":[],"flags":{}}},"uid":"41e7c4b94158eb66","nsp":"/"}"#,
+        r#"{"type":3,"data":{"packet":{"type":2,"data":["foo","bar"]},"opts":{"rooms":["room1"],"except":[],"flags":{}}},"uid":"41e7c4b94158eb66","nsp":"/"}"#,
+        r#"{"type":7,"data":{"opts":{"rooms":["room1"],"except":[],"flags":{}},"requestId":"851ade3af362b5b2"},"uid":"41e7c4b94158eb66","nsp":"/"}"#,
+    ];
+    assert_eq!(written[..3], expected);
+}
+
 #[tokio::test(start_paused = true)]
 async fn requests_are_nodes_and_take_its_answers() {
     let (node, stranger) = pair().await;
@@ -134,16 +163,16 @@ async fn what_others_write_differently_means_the_same() {
     let (node, stranger) = pair().await;
     node.socket("s", &["7".into()]);
     for data in [
-        r#"{"packet":{"type":2,"data":["e"]}}"#,
-        r#"{"opts":null,"packet":{"type":5,"data":["e"],"nsp":"/","options":{}}}"#,
-        r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":["7"]},"requestId":null}"#,
-        r#"{"packet":{"data":["e"],"type":2},"opts":{"rooms":[7],"flags":{"broadcast":true,"compress":null}}}"#,
+        r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[]}}"#,
+        r#"{"opts":{"except":[],"rooms":["s"]},"packet":{"type":5,"data":["e"],"nsp":"/","options":{}}}"#,
+        r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":["7"],"except":[]},"requestId":null}"#,
+        r#"{"packet":{"data":["e"],"type":2},"opts":{"rooms":[7],"except":[],"flags":{"broadcast":true,"compress":null}}}"#,
         r#"{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[-7],"flags":null}}"#,
     ] {
         stranger.say(MessageKind::Broadcast, data).await;
         assert_eq!(node.log.take(), [r#"s ["e"]"#], "{data}");
     }
-    stranger.say(MessageKind::DisconnectSockets, r#"{"opts":{"rooms":[]}}"#).await;
+    stranger.say(MessageKind::DisconnectSockets, r#"{"opts":{"rooms":[],"except":[]}}"#).await;
     assert_eq!(node.log.take(), ["s disconnect false"]);
     assert_eq!(node.cluster.ignored(), 0);
 }
