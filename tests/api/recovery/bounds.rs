@@ -162,3 +162,22 @@ async fn a_server_that_is_given_up_is_gone_when_the_window_is_over() -> Test {
     assert_eq!(std::sync::Arc::strong_count(&held), 1);
     Ok(())
 }
+
+#[test]
+fn the_end_of_the_runtime_is_the_end_of_what_is_kept() {
+    let held = std::sync::Arc::new(());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let io = recovering(Namespace::new());
+        let mut client = join(&io).await;
+        let socket = io.socket(client.id()).expect("it is here");
+        socket.extensions().insert(held.clone());
+        let closed = socket.closed();
+        drop(socket);
+        client.lose_connection();
+        closed.await;
+    });
+    assert!(std::sync::Arc::strong_count(&held) > 1);
+    drop(runtime);
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+}

@@ -1,10 +1,9 @@
 //! Namespaces that patterns bring into being.
 
-use tower_socketio::{Namespace, Recovery, SocketIo};
+use tower_socketio::{Namespace, Recovery, Socket, SocketIo, TestClient};
 
 use super::{SECOND, lose, news};
 use crate::support::{Test, idle, join};
-use tower_socketio::TestClient;
 
 fn server() -> SocketIo {
     SocketIo::builder()
@@ -67,5 +66,28 @@ async fn a_pid_is_good_for_its_own_namespace_alone() -> Test {
     }
     idle().await;
     assert_eq!(client.connect("/").await?.id(), id);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_socket_that_a_program_keeps_holds_no_namespace() -> Test {
+    let kept = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let keep = kept.clone();
+    let namespace = Namespace::new().on_connect(async move |socket: Socket| {
+        let is_back = socket.recovered();
+        keep.lock().expect("no panic").push(socket);
+        if is_back { Err(tower_socketio::WireError::new("no")) } else { Ok(()) }
+    });
+    let io = SocketIo::builder()
+        .recovery(Recovery::new().window(SECOND * 60))
+        .max_dynamic(1)
+        .namespace("/rooms/{id}", namespace)
+        .build()?;
+    let mut client = TestClient::new(&io).connect("/rooms/1").await?;
+    lose(&mut client).await;
+    assert!(client.connect("/rooms/1").await.is_err());
+    tokio::time::sleep(SECOND * 80).await;
+    assert_eq!(kept.lock().expect("no panic").len(), 2);
+    TestClient::new(&io).connect("/rooms/2").await?;
     Ok(())
 }
