@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tower::Service;
 
-use super::connect::Hooks;
+use super::connect::{Hooks, decide};
 use super::packet::{Handlers, dispatch};
 use super::returns::Returns;
 use crate::extract::{By, Reconnected};
@@ -73,6 +73,11 @@ impl Doors for TableDoors {
                 Box::pin(async move { turn.run(request).await.map_err(WireError::from_boxed) })
             }
         }
+    }
+
+    fn open(&self, request: ConnectRequest) -> Option<BoxFuture<Result<Accepted, WireError>>> {
+        let hooks = self.table.opening();
+        (!hooks.is_empty()).then(|| -> BoxFuture<_> { Box::pin(decide(hooks, request)) })
     }
 
     fn connected(&self, moment: Connected) -> Option<BoxFuture<Reply>> {

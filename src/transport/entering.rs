@@ -99,14 +99,12 @@ impl Dispatch {
     }
 
     pub(super) fn enter(&mut self, cx: &mut Context<'_>, key: u32, socket: Socket, auth: Option<Arguments>) {
-        if socket.skips_middleware() {
-            self.decided(cx, key, Ok(()));
-            return;
-        }
         let doors = socket.space().doors().clone();
         let request = ConnectRequest::new(socket.clone(), auth, self.parts.clone());
-        match call(|| doors.connect(request)) {
-            Ok(future) => self.start(cx, Running::new(key, Work::Connect { future, socket })),
+        let skips = socket.skips_middleware();
+        match call(|| if skips { doors.open(request) } else { Some(doors.connect(request)) }) {
+            Ok(None) => self.decided(cx, key, Ok(())),
+            Ok(Some(future)) => self.start(cx, Running::new(key, Work::Connect { future, socket })),
             Err(error) => self.decided(cx, key, Err(error)),
         }
     }

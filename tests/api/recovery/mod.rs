@@ -2,6 +2,7 @@
 
 mod bounds;
 mod coming_back;
+mod controllers;
 mod gates;
 mod identity;
 mod namespaces;
