@@ -94,8 +94,8 @@ impl Recovery {
     /// in Node unless one says otherwise.
     ///
     /// Then it is who it was, with its user, claims and all rooms, even if it has lost every right to that meanwhile; and
-    /// nobody watches any more over what a layer has watched, the end of a token for example. Nor is a
-    /// [`Controller`](crate::Controller) opened, so that its events fail: programs with controllers leave it at no.
+    /// nobody watches any more over what a layer has watched, the end of a token for example. Only a
+    /// [`Controller`](crate::Controller) is opened all the same.
     pub fn skip_middleware(mut self, on: bool) -> Self {
         self.skip_middleware = on;
         self
