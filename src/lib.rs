@@ -18,7 +18,7 @@ pub use app::{
     Recipients, TestClient, TestError, UserId,
 };
 pub use extract::{
-    Any, Args, Auth, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
+    Any, Args, Auth, By, Claims, ClientIp, Data, Event, Extension, FromContext, FromRef, Headers, Http,
     OptionalFromContext, Path, Query, Reconnected, State,
 };
 pub use handler::{Arguments, Handler, Layered, Moment, WithState};
@@ -26,8 +26,9 @@ pub use hub::{
     Accepted, Ack, AckError, AckSender, AckStream, Broadcast, Builder, ConfigError, Conn, ConnectLayer,
     ConnectRequest, ConnectService, Connected, Connecting, Context, Cookie, Disconnect, DisconnectReason,
     EmitError, EmitLayer, EmitRequest, EmitService, Extensions, Failure, IntoReply, Occasion, Overflow,
-    PacketLayer, PacketRequest, PacketService, ProxyHeader, PublicError, Reply, Replying, Responder,
-    ResultEnvelope, SameSite, Secure, Sent, ServerEvent, Socket, SocketEmit, SocketIo, Transport, WireError,
+    PacketLayer, PacketRequest, PacketService, ProxyHeader, PublicError, Recovery, Reply, Replying,
+    Responder, ResultEnvelope, SameSite, Secure, Sent, ServerEvent, Socket, SocketEmit, SocketIo, Transport,
+    WireError,
 };
 pub use ipnet::IpNet;
 pub use layer::connect::{self, Next as ConnectNext};
@@ -55,12 +56,24 @@ pub mod middleware {}
 #[cfg(all(feature = "axum", feature = "jwt", feature = "rate-limit"))]
 #[doc = include_str!("../docs/migrating/index.md")]
 pub mod migrating {
+    #[doc = include_str!("../docs/migrating/loopback_socket.md")]
+    pub mod loopback_socket {}
+    #[doc = include_str!("../docs/migrating/loopback_socketio.md")]
+    pub mod loopback_socketio {}
+    #[cfg_attr(feature = "host", doc = include_str!("../docs/migrating/micro_socket.md"))]
+    #[cfg_attr(
+        not(feature = "host"),
+        doc = "Coming from `@pestras/micro-socket`; shown with the feature `host`."
+    )]
+    pub mod micro_socket {}
     #[doc = include_str!("../docs/migrating/node.md")]
     pub mod node {}
     #[doc = include_str!("../docs/migrating/socketio2.md")]
     pub mod socketio2 {}
     #[doc = include_str!("../docs/migrating/socketioxide.md")]
     pub mod socketioxide {}
+    #[doc = include_str!("../docs/migrating/transom.md")]
+    pub mod transom {}
 }
 #[cfg(not(all(feature = "axum", feature = "jwt", feature = "rate-limit")))]
 #[doc = "Coming from another server; shown with the features `axum`, `jwt` and `rate-limit`."]

@@ -8,6 +8,7 @@ mod methods;
 mod publish_message;
 mod publisher;
 mod test_client;
+mod test_wire;
 mod users;
 
 pub use controllers::{Controller, ControllerSet};

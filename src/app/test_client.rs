@@ -1,21 +1,16 @@
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
-use tower_socketio_proto::engineio;
-use tower_socketio_proto::socketio::{
-    Arguments, ArgumentsError, Decoder, Encoded, Kind, Limits, Message, OutPacket, Packet, Parser,
-};
-use tower_socketio_proto::websocket::{BINARY, Header, TEXT};
+use tower_socketio_proto::socketio::{Arguments, ArgumentsError, Encoded, Kind};
 
+use super::test_wire::{Got, Incoming, read, write};
 use crate::hub::{SocketIo, WireError};
 use crate::transport::open_in_memory;
 
@@ -42,27 +37,21 @@ pub struct TestClient {
     io: SocketIo,
     auth: Option<Value>,
     timeout: Duration,
+    id: String,
     joined: Option<Joined>,
+    /// By which it comes back.
+    pid: Option<String>,
+    offset: Option<String>,
+    recovered: bool,
+    /// What came before it lost its connection, and was not asked for yet.
+    unread: VecDeque<Incoming>,
 }
 
 struct Joined {
-    id: String,
     namespace: String,
     out: mpsc::UnboundedSender<(Kind, Option<u64>, Option<Encoded>)>,
     events: mpsc::UnboundedReceiver<Incoming>,
-    acks: Arc<Mutex<Acks>>,
-}
-
-#[derive(Default)]
-struct Acks {
-    next: u64,
-    pending: HashMap<u64, oneshot::Sender<Arguments>>,
-}
-
-enum Incoming {
-    Event(Arguments, Option<u64>),
-    Accepted(String),
-    Refused(Value),
+    got: Arc<Mutex<Got>>,
 }
 
 /// Why a test's expectation of the server did not come true.
@@ -95,7 +84,17 @@ pub enum TestError {
 impl TestClient {
     /// A client of this server, not connected yet.
     pub fn new(io: &SocketIo) -> Self {
-        Self { io: io.clone(), auth: None, timeout: Duration::from_secs(5), joined: None }
+        Self {
+            io: io.clone(),
+            auth: None,
+            timeout: Duration::from_secs(5),
+            id: String::new(),
+            joined: None,
+            pid: None,
+            offset: None,
+            recovered: false,
+            unread: VecDeque::new(),
+        }
     }
 
     /// What it gives as `auth`; anything but an object is sent as `{"token": ..}`.
@@ -113,7 +112,8 @@ impl TestClient {
         self
     }
 
-    /// Opens a connection and enters a namespace.
+    /// Opens a connection and enters a namespace; if it has been there and [lost](Self::lose_connection) its connection, it
+    /// asks to get back what it had, as official clients do.
     ///
     /// # Errors
     ///
@@ -129,24 +129,74 @@ impl TestClient {
         let (out, outgoing) = mpsc::unbounded_channel();
         let (incoming, mut events) = mpsc::unbounded_channel();
         let (pongs, ponging) = mpsc::unbounded_channel();
-        let acks = Arc::<Mutex<Acks>>::default();
+        let got = Arc::new(Mutex::new(Got { offset: self.offset(), ..Got::default() }));
         tokio::spawn(write(writing, outgoing, ponging, namespace.to_owned(), parser.clone()));
-        tokio::spawn(read(reading, incoming, pongs, acks.clone(), parser));
-        let auth =
-            self.auth.take().map(|auth| Encoded { json: auth.to_string().into(), ..Encoded::default() });
+        tokio::spawn(read(reading, incoming, pongs, got.clone(), parser));
+        let auth = self.credentials();
+        let auth = auth.map(|auth| Encoded { json: auth.to_string().into(), ..Encoded::default() });
         out.send((Kind::Connect, None, auth)).map_err(|_| TestError::Closed)?;
-        let id = match within(self.timeout, events.recv()).await? {
-            Incoming::Accepted(id) => id,
+        let (id, pid) = match within(self.timeout, events.recv()).await? {
+            Incoming::Accepted { id, pid } => (id, pid),
             Incoming::Refused(error) => return Err(TestError::Refused(wire_error(&error))),
             Incoming::Event(event, _) => return Err(TestError::OtherEvent(event.name().to_owned())),
         };
-        self.joined = Some(Joined { id, namespace: namespace.to_owned(), out, events, acks });
+        self.recovered = pid.is_some() && pid == self.pid;
+        (self.id, self.pid) = (id, pid);
+        self.joined = Some(Joined { namespace: namespace.to_owned(), out, events, got });
         Ok(self)
     }
 
     /// The socket's id; empty before [`connect`](Self::connect).
     pub fn id(&self) -> &str {
-        self.joined.as_ref().map_or("", |joined| &joined.id)
+        &self.id
+    }
+
+    /// What the server gave it to come back by, where connections that were lost are [recovered](crate::Recovery).
+    pub fn pid(&self) -> Option<&str> {
+        self.pid.as_deref()
+    }
+
+    /// The number of the last packet that it got and that it would get again, as the server wrote it.
+    pub fn offset(&self) -> Option<String> {
+        match &self.joined {
+            Some(joined) => joined.got.lock().unwrap_or_else(PoisonError::into_inner).offset.clone(),
+            None => self.offset.clone(),
+        }
+    }
+
+    /// Whether it lost its connection and has got back what it had.
+    pub fn recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// Loses its connection, as if the network had failed; by [`connect`](Self::connect) it comes back.
+    ///
+    /// What has come before is there to be read.
+    pub fn lose_connection(&mut self) {
+        self.part();
+    }
+
+    fn part(&mut self) -> Option<Joined> {
+        let mut joined = self.joined.take()?;
+        {
+            let mut got = joined.got.lock().unwrap_or_else(PoisonError::into_inner);
+            self.offset = got.offset.clone();
+            got.lost = true;
+        }
+        self.unread.extend(std::iter::from_fn(|| joined.events.try_recv().ok()));
+        Some(joined)
+    }
+
+    fn credentials(&self) -> Option<Value> {
+        let Some(pid) = &self.pid else { return self.auth.clone() };
+        let mut auth = serde_json::json!({ "pid": pid });
+        if let Some(offset) = self.offset() {
+            auth["offset"] = offset.into();
+        }
+        if let (Value::Object(auth), Some(Value::Object(own))) = (&mut auth, self.auth.clone()) {
+            auth.extend(own);
+        }
+        Some(auth)
     }
 
     /// Emits an event.
@@ -176,10 +226,10 @@ impl TestClient {
         drop(data);
         let (answer, answered) = oneshot::channel();
         let id = {
-            let mut acks = joined.acks.lock().unwrap_or_else(PoisonError::into_inner);
-            acks.next += 1;
-            let id = acks.next;
-            acks.pending.insert(id, answer);
+            let mut got = joined.got.lock().unwrap_or_else(PoisonError::into_inner);
+            got.next += 1;
+            let id = got.next;
+            got.pending.insert(id, answer);
             id
         };
         joined.out.send((Kind::Event, Some(id), Some(event))).map_err(|_| TestError::Closed)?;
@@ -242,16 +292,21 @@ impl TestClient {
 
     /// Leaves the namespace and ends the connection.
     pub fn disconnect(&mut self) {
-        if let Some(joined) = self.joined.take() {
+        if let Some(joined) = self.part() {
+            self.id.clear();
             let _ = joined.out.send((Kind::Disconnect, None, None));
         }
     }
 
     async fn next_event(&mut self) -> Result<(Arguments, Option<u64>), TestError> {
-        let joined = self.joined.as_mut().ok_or(TestError::Closed)?;
-        match within(self.timeout, joined.events.recv()).await? {
+        let incoming = match (self.unread.pop_front(), &mut self.joined) {
+            (Some(unread), _) => unread,
+            (None, Some(joined)) => within(self.timeout, joined.events.recv()).await?,
+            (None, None) => return Err(TestError::Closed),
+        };
+        match incoming {
             Incoming::Event(arguments, id) => Ok((arguments, id)),
-            Incoming::Accepted(_) | Incoming::Refused(_) => Err(TestError::Closed),
+            Incoming::Accepted { .. } | Incoming::Refused(_) => Err(TestError::Closed),
         }
     }
 }
@@ -265,7 +320,10 @@ fn wire_error(json: &Value) -> WireError {
     let text = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
     let data = json.get("data").cloned();
     let code = text("code").or_else(|| Some(data.as_ref()?.get("code")?.as_str()?.to_owned()));
-    let mut error = WireError::new(text("message").unwrap_or_else(|| json.to_string()));
+    let mut error = match json {
+        Value::String(text) => WireError::text(text.clone()),
+        _ => WireError::new(text("message").unwrap_or_else(|| json.to_string())),
+    };
     if let Some(code) = code {
         error = error.code(code);
     }
@@ -273,122 +331,6 @@ fn wire_error(json: &Value) -> WireError {
         Some(data) => error.data(data),
         None => error,
     }
-}
-
-/// Writes packets as frames with a mask of zeros until the client is dropped.
-async fn write(
-    mut io: WriteHalf<DuplexStream>,
-    mut packets: mpsc::UnboundedReceiver<(Kind, Option<u64>, Option<Encoded>)>,
-    mut pongs: mpsc::UnboundedReceiver<()>,
-    namespace: String,
-    parser: Parser,
-) {
-    loop {
-        let mut out = Vec::new();
-        tokio::select! {
-            packet = packets.recv() => {
-                let Some((kind, id, encoded)) = packet else { break };
-                let encoded = encoded.as_ref();
-                let json = encoded.map(|encoded| std::str::from_utf8(&encoded.json).expect("JSON is UTF-8"));
-                let attachments = encoded.map_or(&[][..], |encoded| &encoded.attachments);
-                let packet = OutPacket { kind, namespace: &namespace, id, json, attachments };
-                for message in parser.encode(&packet).expect("the packet can be encoded") {
-                    match message {
-                        Message::Text(text) => frame(&mut out, TEXT, format!("4{text}").as_bytes()),
-                        Message::Binary(bytes) => frame(&mut out, BINARY, &bytes),
-                    }
-                }
-            }
-            Some(()) = pongs.recv() => frame(&mut out, TEXT, b"3"),
-        }
-        if io.write_all(&out).await.is_err() {
-            break;
-        }
-    }
-    let _ = io.shutdown().await;
-}
-
-fn frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
-    out.extend_from_slice(&[0x80 | opcode, 0xff]);
-    out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(payload);
-}
-
-/// Reads frames until the server ends the connection.
-async fn read(
-    mut io: ReadHalf<DuplexStream>,
-    events: mpsc::UnboundedSender<Incoming>,
-    pongs: mpsc::UnboundedSender<()>,
-    acks: Arc<Mutex<Acks>>,
-    parser: Parser,
-) {
-    let mut decoder = Decoder::for_client(&parser);
-    let mut limits = Limits::default();
-    (limits.max_attachments, limits.max_payload) = (usize::MAX, usize::MAX);
-    let mut buffer = Vec::new();
-    'connected: while io.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
-        while let Some((opcode, payload)) = take_frame(&mut buffer) {
-            let packet = match opcode {
-                TEXT => {
-                    let text = std::str::from_utf8(&payload).expect("a server's text is UTF-8");
-                    match engineio::decode_text(engineio::Version::V4, text) {
-                        Ok(engineio::Packet::Text { kind: engineio::Kind::Message, data }) => {
-                            decoder.text(data, &limits)
-                        }
-                        Ok(engineio::Packet::Text { kind: engineio::Kind::Ping, .. }) => {
-                            let _ = pongs.send(());
-                            continue;
-                        }
-                        _ => continue,
-                    }
-                }
-                BINARY => decoder.binary(&payload, &limits),
-                _ => break 'connected,
-            };
-            match packet {
-                Ok(Some(packet)) if receive(&packet, &events, &acks) => {}
-                Ok(Some(_)) | Err(_) => break 'connected,
-                Ok(None) => {}
-            }
-        }
-    }
-    acks.lock().unwrap_or_else(PoisonError::into_inner).pending.clear();
-}
-
-fn take_frame(buffer: &mut Vec<u8>) -> Option<(u8, Bytes)> {
-    let header = Header::parse(buffer)?;
-    let end = header.size + usize::try_from(header.length).ok()?;
-    let payload = Bytes::copy_from_slice(buffer.get(header.size..end)?);
-    buffer.drain(..end);
-    Some((header.opcode, payload))
-}
-
-/// `false` when the namespace is over.
-fn receive(packet: &Packet<'_>, events: &mpsc::UnboundedSender<Incoming>, acks: &Mutex<Acks>) -> bool {
-    let payload = || Arguments::auth(packet).ok().flatten().and_then(|data| data.deserialize::<Value>().ok());
-    let incoming = match packet.kind {
-        Kind::Connect => {
-            let sid = payload().and_then(|payload| Some(payload.get("sid")?.as_str()?.to_owned()));
-            Incoming::Accepted(sid.unwrap_or_default())
-        }
-        Kind::ConnectError => Incoming::Refused(payload().unwrap_or_default()),
-        Kind::Event => match Arguments::event(packet) {
-            Ok(event) => Incoming::Event(event, packet.id),
-            Err(_) => return false,
-        },
-        Kind::Ack => {
-            let pending = packet
-                .id
-                .and_then(|id| acks.lock().unwrap_or_else(PoisonError::into_inner).pending.remove(&id));
-            if let (Some(pending), Ok(answer)) = (pending, Arguments::ack(packet)) {
-                let _ = pending.send(answer);
-            }
-            return true;
-        }
-        Kind::Disconnect => return false,
-    };
-    events.send(incoming).is_ok()
 }
 
 impl fmt::Debug for TestClient {

@@ -46,7 +46,7 @@ impl<T: 'static> Claims<T> {
     /// For layers: notes that this socket is let in without claims of this type, so that a handler which needs them
     /// tells its client that a token is needed.
     pub fn welcome_guest(socket: &Socket) {
-        socket.extensions().insert(Guest::<T>(PhantomData));
+        socket.extensions().insert_for_connection(Guest::<T>(PhantomData));
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn find<C: Context, T: Clone + Send + Sync + 'static>(cx: &C) -> Opti
     let extensions = cx.socket().extensions();
     extensions.get().or_else(|| cx.socket().conn().extensions().get()).or_else(|| {
         let value: T = cx.request_extensions()?.get::<T>()?.clone();
-        extensions.insert(value.clone());
+        extensions.insert_for_connection(value.clone());
         Some(value)
     })
 }

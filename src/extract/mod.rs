@@ -23,7 +23,7 @@
 //! | [`DisconnectReason`](crate::DisconnectReason) | why the client left | disconnect handlers |
 //! | [`WireError`](crate::WireError) | the error | `on_error` |
 //! | `Arc<T>` of a [`Controller`](crate::Controller) | the socket's value of it | every handler |
-//! | [`Reconnected`] | how long its user was away | every handler |
+//! | [`Reconnected`] | that it came [`By`] recovery or as the same user, and how long it was away | every handler |
 //! | `Option<T>` | `None` if it is not there; what is there and wrong is refused | as `T` |
 //! | `Result<T, T::Rejection>` | the rejection instead of a refusal | as `T` |
 //!
@@ -52,7 +52,7 @@ pub use data::{Data, Event};
 pub use extension::Extension;
 pub use handshake::{ClientIp, Headers, Query};
 pub use path::Path;
-pub use reconnected::Reconnected;
+pub use reconnected::{By, Reconnected};
 pub use state::State;
 #[doc(inline)]
 pub use tower_socketio_proto::socketio::{Any, Args};

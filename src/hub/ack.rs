@@ -47,6 +47,7 @@ impl AckSlot {
             id: Some(self.id),
             json: Some(json),
             attachments,
+            offset: None,
         };
         self.socket.link().send(&packet, Flags::default()).is_ok()
     }

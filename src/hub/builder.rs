@@ -8,7 +8,8 @@ use tower_socketio_adapter::{Adapter, Cluster};
 use tower_socketio_proto::socketio::Parser;
 
 use super::{
-    Config, ConnectLayer, Cookie, EmitLayer, Mount, Overflow, PacketLayer, ProxyHeader, Transport, WireError,
+    Config, ConnectLayer, Cookie, EmitLayer, Mount, Overflow, PacketLayer, ProxyHeader, Recovery, Transport,
+    WireError,
 };
 
 /// Sets what is to be set, declares the namespaces and builds a [`SocketIo`](crate::SocketIo).
@@ -297,6 +298,33 @@ impl Builder {
     pub fn adapter(mut self, make: impl Fn(&str) -> Arc<dyn Adapter> + Send + Sync + 'static) -> Self {
         self.config.adapter = Arc::new(make);
         self.config.clustered = false;
+        self
+    }
+
+    /// Lets clients whose connection was lost come back as if nothing had been (default: no).
+    ///
+    /// The official client does that by itself, from version 4.6 on: [`recovered`](crate::Socket::recovered) is true at
+    /// both ends. The socket has its id again, its rooms, its [`extensions`](crate::Socket::extensions) (clones of them)
+    /// and, before everything else, the events that it missed, in order and each once. Not kept are events that ask for an
+    /// acknowledgement and volatile ones. Who left on purpose, or was made to leave, does not come back so.
+    ///
+    /// Connect layers and hooks of `on_connect` run again and may refuse. Who the client is they decide anew:
+    /// [`Claims`](crate::Claims), [`user`](crate::Socket::user) and the rooms of users come from them. A client that turns
+    /// out to be another user than before, or none, or that has claims no more, enters as a stranger would; so does one
+    /// that got its user or claims from a handler, later than in `on_connect`. `on_disconnect` has run, and `on_reconnect`
+    /// and `on_connected` do.
+    ///
+    /// It is kept in memory, on the node where the client was: behind a load balancer it needs sticky sessions, and the end
+    /// of the process is the end of it. Where emits are kept, those of one namespace go out one after the other, behind a
+    /// lock: an [`adapter`](Self::adapter) of one's own must not emit from inside of `add`, `remove`, `join` and
+    /// `broadcast`, nor a subscriber of `tracing`.
+    ///
+    /// A client proves that it was here by its pid, of which half is a secret, and which is never logged. If the server has
+    /// not noticed yet that the former connection is dead, it ends that one at once, `transport close`. A client that
+    /// [was told](crate::ConnectRequest::greet) that it is back before the decision, as by [`EventAuth`](crate::EventAuth),
+    /// and turns out to be a stranger, is disconnected.
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.config.recovery = Some(recovery);
         self
     }
 

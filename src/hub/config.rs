@@ -7,7 +7,9 @@ use tower_socketio_adapter::{Adapter, LocalAdapter};
 use tower_socketio_proto::engineio::Timing;
 use tower_socketio_proto::socketio::Parser;
 
-use super::{ConfigError, Extensions, Origins, Proxies, WireError, WrapConnect, WrapEmit, WrapPacket};
+use super::{
+    ConfigError, Extensions, Keep, Origins, Proxies, Recovery, WireError, WrapConnect, WrapEmit, WrapPacket,
+};
 
 /// A way for bytes between client and server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,6 +184,9 @@ pub(crate) struct Config {
     pub(crate) connect_layers: Vec<WrapConnect>,
     pub(crate) packet_layers: Vec<WrapPacket>,
     pub(crate) emit_layers: Vec<WrapEmit>,
+    /// As it was given, and as `check` made it.
+    pub(crate) recovery: Option<Recovery>,
+    pub(crate) keep: Option<Arc<Keep>>,
     /// Events by which layers in every namespace authenticate clients.
     pub(crate) reserved: Vec<Arc<str>>,
 }
@@ -235,6 +240,8 @@ impl Default for Config {
             connect_layers: Vec::new(),
             packet_layers: Vec::new(),
             emit_layers: Vec::new(),
+            recovery: None,
+            keep: None,
             reserved: Vec::new(),
         }
     }
@@ -282,6 +289,7 @@ impl Config {
         if let Some(name) = self.subprotocols.iter().find(|name| !is_token(name)) {
             return Err(ConfigError::MalformedHeader(name.clone()));
         }
+        self.keep = self.recovery.map(|recovery| Keep::new(recovery, &self.timing)).transpose()?;
         self.origins = self.allow_origins.as_deref().map(Origins::parse).transpose()?;
         if let Some(cookie) = &self.cookie
             && http::HeaderValue::from_str(&cookie.render("x")).is_err()

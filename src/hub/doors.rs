@@ -13,6 +13,8 @@ use super::{
 pub(crate) trait Doors: Send + Sync + 'static {
     /// The connect layers and hooks. An error is the client's `connect_error`.
     fn connect(&self, request: ConnectRequest) -> BoxFuture<Result<Accepted, WireError>>;
+    /// What has to run for a client about whom nobody decides, if there is anything.
+    fn open(&self, request: ConnectRequest) -> Option<BoxFuture<Result<Accepted, WireError>>>;
     /// The hooks of an accepted client, if there are any.
     fn connected(&self, moment: Connected) -> Option<BoxFuture<Reply>>;
     /// The handlers of an event, for sockets without a stack.
@@ -77,6 +79,10 @@ pub(super) struct NoDoors;
 impl Doors for NoDoors {
     fn connect(&self, _: ConnectRequest) -> BoxFuture<Result<Accepted, WireError>> {
         Box::pin(std::future::ready(Ok(Accepted::default())))
+    }
+
+    fn open(&self, _: ConnectRequest) -> Option<BoxFuture<Result<Accepted, WireError>>> {
+        None
     }
 
     fn connected(&self, _: Connected) -> Option<BoxFuture<Reply>> {

@@ -162,6 +162,9 @@ impl SocketIo {
             }
             link.close(Reason::ServerShuttingDown);
         }
+        if let Some(keep) = &self.0.config.keep {
+            keep.clear();
+        }
         let limit = self.0.config.close_grace * 2 + Duration::from_secs(1);
         if tokio::time::timeout(limit, self.0.links.empty()).await.is_err() {
             tracing::warn!(target: "socketio::engine", left = self.connections(), "connections did not end in time");

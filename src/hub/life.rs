@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -5,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use serde_json::json;
+use tokio::sync::{Notify, oneshot};
 use tower_socketio_adapter::{Flags, Member};
 use tower_socketio_proto::engineio::Reason;
 use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
@@ -17,22 +19,21 @@ use super::{
 
 /// How a socket begins and ends.
 impl Socket {
-    /// Queues the CONNECT reply, then what the hooks emitted, and enters the rooms.
-    pub(crate) fn accept(&self) -> bool {
-        {
-            let mut state = self.state();
-            if self.0.phase.load(Ordering::Acquire) != PENDING || !(state.greeted || self.tell_connect()) {
-                return false;
-            }
-            state.early = None;
-            for Held { kind, id, json, attachments, flags } in state.held.drain(..) {
-                let packet = self.outbound(kind, id, Some(&json), &attachments);
-                let _ = self.0.link.send(&packet, flags);
-            }
-            state.held = Vec::new();
-            state.accepted = true;
-            self.0.phase.store(ACCEPTED, Ordering::Release);
+    /// Queues the CONNECT reply, and has what the hooks emitted sent; `false` if the socket has ended.
+    pub(super) fn tell_accepted(&self, send: impl FnOnce(Vec<Held>)) -> bool {
+        let mut state = self.state();
+        if self.0.phase.load(Ordering::Acquire) != PENDING || !(state.greeted || self.tell_connect()) {
+            return false;
         }
+        state.early = None;
+        send(std::mem::take(&mut state.held));
+        state.accepted = true;
+        self.0.phase.store(ACCEPTED, Ordering::Release);
+        true
+    }
+
+    /// Makes the socket known to the adapter, and joins the rooms that waited for it.
+    pub(super) fn enter_rooms(&self) {
         let adapter = self.0.space.adapter();
         let member: Arc<dyn Member> = self.0.clone();
         let handle = *self.0.handle.get_or_init(|| adapter.add(member));
@@ -41,12 +42,12 @@ impl Socket {
             if self.0.phase.load(Ordering::Acquire) == CLOSED {
                 drop(state);
                 adapter.remove(handle);
-                return true;
+                return;
             }
             let rooms = std::mem::take(&mut state.rooms);
             if rooms.is_empty() {
                 self.0.phase.store(ACTIVE, Ordering::Release);
-                return true;
+                return;
             }
             drop(state);
             adapter.join(handle, &rooms);
@@ -55,7 +56,11 @@ impl Socket {
 
     /// Queues the CONNECT reply.
     fn tell_connect(&self) -> bool {
-        let json = self.0.link.protocol().is_v5().then(|| json!({ "sid": self.id() }).to_string());
+        let reply = || match self.pid() {
+            Some(pid) => json!({ "sid": self.id(), "pid": pid }),
+            None => json!({ "sid": self.id() }),
+        };
+        let json = self.0.link.protocol().is_v5().then(|| reply().to_string());
         let json = json.as_deref().map(str::as_bytes);
         self.0.link.send(&self.outbound(Kind::Connect, None, json, &[]), Flags::default()).is_ok()
     }
@@ -107,7 +112,8 @@ impl Socket {
         }
     }
 
-    /// Emits to a client that was greeted, whatever is held for it.
+    /// Emits to a client that was greeted, whatever is held for it. The last argument is no string: the client would take
+    /// it for the number of a packet.
     pub(crate) fn emit_early(&self, event: &str, data: impl serde::Serialize) -> Result<(), EmitError> {
         let mut json = Vec::new();
         let attachments = write_event(&mut json, event, &data)?;
@@ -186,37 +192,43 @@ impl Socket {
 
     /// Marks the socket as closed and takes it out of its rooms; `false` if it was closed already.
     pub(crate) fn end(&self) -> bool {
-        let (acks, notify) = {
-            let mut state = self.state();
-            let phase = self.0.phase.swap(CLOSED, Ordering::AcqRel);
-            if phase == CLOSED {
-                return false;
-            }
-            state.held = Vec::new();
-            state.early = None;
-            if phase != PENDING {
-                state.rooms.clear();
-            }
-            (std::mem::take(&mut state.acks), state.closed.take())
-        };
-        drop(acks);
+        let Some(left) = self.stop() else { return false };
+        self.leave_rooms();
+        self.clean_up(left);
+        true
+    }
+
+    /// Marks the socket as closed; `None` if it was closed already.
+    pub(super) fn stop(&self) -> Option<Left> {
+        let mut state = self.state();
+        let phase = self.0.phase.swap(CLOSED, Ordering::AcqRel);
+        if phase == CLOSED {
+            return None;
+        }
+        state.held = Vec::new();
+        state.early = None;
+        if phase != PENDING {
+            state.rooms.clear();
+        }
+        Some(Left { acks: std::mem::take(&mut state.acks), closed: state.closed.take() })
+    }
+
+    /// Lets go of everything but what the disconnect hooks may ask for.
+    pub(super) fn clean_up(&self, left: Left) {
+        drop(left.acks);
+        if let Some(trail) = &self.0.trail {
+            trail.stay_away();
+        }
         self.forget_listeners();
         self.forget_slots();
         if !self.was_accepted() {
             // No disconnect hooks will run.
             self.let_go();
         }
-        if let Some(handle) = self.0.handle.get() {
-            let adapter = self.0.space.adapter();
-            let rooms = adapter.rooms(*handle);
-            adapter.remove(*handle);
-            self.state().rooms = rooms;
-        }
         self.0.space.asks().lost(self.id());
-        if let Some(notify) = notify {
-            notify.notify_waiters();
+        if let Some(closed) = left.closed {
+            closed.notify_waiters();
         }
-        true
     }
 
     /// What runs after [`end`](Self::end): the disconnect hooks, once.
@@ -254,6 +266,12 @@ impl Socket {
     pub(crate) fn was_accepted(&self) -> bool {
         self.state().accepted
     }
+}
+
+/// What a socket that was stopped leaves behind.
+pub(super) struct Left {
+    acks: HashMap<u64, oneshot::Sender<Arguments>>,
+    closed: Option<Arc<Notify>>,
 }
 
 /// What a caught panic says.

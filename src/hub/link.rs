@@ -33,6 +33,8 @@ pub(crate) trait Link: Any + Send + Sync + fmt::Debug {
     fn depart(&self, departure: Departure) -> Result<(), Departure>;
     /// Ends the connection, after what waits was sent.
     fn close(&self, reason: Reason);
+    /// Ends the connection as if its client had closed it: the client is known to have another one.
+    fn abandon(&self);
 }
 
 /// What both ends agreed on at the handshake.
@@ -60,6 +62,8 @@ pub(crate) struct Outbound<'a> {
     /// UTF-8: an array for events and acknowledgements, an object for CONNECT, any value for CONNECT_ERROR.
     pub(crate) json: Option<&'a [u8]>,
     pub(crate) attachments: &'a [Bytes],
+    /// What stands behind an event's arguments, for clients that recover lost connections.
+    pub(crate) offset: Option<&'a str>,
 }
 
 /// Facts that change while a connection lives.

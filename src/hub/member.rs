@@ -28,13 +28,21 @@ impl Member for Inner {
     }
 
     fn deliver(&self, packet: &Outgoing, flags: Flags) -> bool {
+        if let (Some(trail), Some(offset)) = (&self.trail, packet.offset())
+            && !flags.volatile
+            && let Ok(number) = offset.parse()
+        {
+            trail.note(number);
+        }
         if !matches!(self.phase.load(Ordering::Acquire), ACCEPTED | ACTIVE) {
             return false;
         }
         if self.link.protocol().base64 {
             let (json, attachments) = (Some(&packet.args()[..]), packet.attachments());
             let namespace = self.space.name();
-            let packet = Outbound { kind: Kind::Event, namespace, id: packet.ack(), json, attachments };
+            let offset = packet.offset().filter(|_| self.link.protocol().is_v5());
+            let packet =
+                Outbound { kind: Kind::Event, namespace, id: packet.ack(), json, attachments, offset };
             return self.told(self.link.send(&packet, flags)).is_ok();
         }
         self.told(self.link.send_shared(packet, flags)).is_ok()

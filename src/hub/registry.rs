@@ -248,6 +248,15 @@ impl Lease {
         &self.space
     }
 
+    /// Another lease on the same namespace.
+    pub(super) fn again(&self) -> Self {
+        if self.parent.is_some() {
+            // There is one, so none can be the last meanwhile.
+            self.space.users.fetch_add(1, Ordering::Relaxed);
+        }
+        Self { hub: self.hub.clone(), parent: self.parent.clone(), space: self.space.clone() }
+    }
+
     /// A lease on a child, which is made if it does not exist; `None` if there are too many.
     fn child(
         hub: &Arc<Hub>,

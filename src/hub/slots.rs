@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::extensions::Lasts;
 use super::socket::CLOSED;
 use super::{BoxFuture, Conn, Disconnect, DisconnectReason, Extensions, Socket};
 
@@ -27,7 +28,7 @@ impl Slots {
         make: impl FnOnce() -> T,
         keep: impl FnOnce() -> bool,
     ) -> Arc<T> {
-        let slots = extensions.get_or_default::<Self>();
+        let slots = extensions.get_or_default_as::<Self>(Lasts::Socket);
         let mut slots = slots.lock();
         let made = slots.get(&number).map(|slot| slot.value.clone());
         if let Some(Ok(value)) = made.map(Arc::downcast) {
@@ -69,7 +70,7 @@ impl Socket {
     /// Has a hook of a layer run when the socket has left, also one that was never accepted. It must not hold the
     /// socket.
     pub(crate) fn at_end(&self, hook: impl FnOnce(Disconnect) -> BoxFuture<()> + Send + 'static) {
-        let farewells = self.extensions().get_or_default::<Farewells>();
+        let farewells = self.extensions().get_or_default_as::<Farewells>(Lasts::Socket);
         farewells.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
     }
 

@@ -14,6 +14,7 @@ use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
 
 use super::kept::Kept;
 use super::operators::SocketEmit;
+use super::recovery::Trail;
 use super::stack::Destination;
 use super::{
     AckError, Broadcast, Conn, EmitError, EmitRequest, Endpoint, Extensions, Link, Outbound, PacketRequest,
@@ -38,6 +39,8 @@ pub(super) struct Inner {
     pub(super) state: Mutex<State>,
     pub(super) extensions: Extensions,
     pub(super) listeners: OnceLock<Box<Listeners>>,
+    /// By which its client may come back, where connections that were lost are recovered.
+    pub(super) trail: Option<Arc<Trail>>,
 }
 
 #[derive(Default)]
@@ -104,6 +107,18 @@ pub(super) fn with_scratch<R>(f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
 
 impl Socket {
     pub(crate) fn new(id: Arc<str>, io: SocketIo, link: Arc<dyn Link>, space: Arc<Space>) -> Self {
+        let trail = (space.log().is_some() && link.protocol().is_v5()).then(Trail::new);
+        Self::with(id, io, link, space, trail, Extensions::default())
+    }
+
+    pub(super) fn with(
+        id: Arc<str>,
+        io: SocketIo,
+        link: Arc<dyn Link>,
+        space: Arc<Space>,
+        trail: Option<Arc<Trail>>,
+        extensions: Extensions,
+    ) -> Self {
         Self(Arc::new_cyclic(|me| Inner {
             me: me.clone(),
             id,
@@ -113,8 +128,9 @@ impl Socket {
             phase: AtomicU8::new(PENDING),
             handle: OnceLock::new(),
             state: Mutex::default(),
-            extensions: Extensions::default(),
+            extensions,
             listeners: OnceLock::new(),
+            trail,
         }))
     }
 
@@ -162,7 +178,9 @@ impl Socket {
 
     /// Emits an event: a tuple is the argument list, `()` no argument, anything else one argument.
     ///
-    /// It is queued at once. Before the client is accepted it is kept until after the CONNECT reply.
+    /// It is queued at once. Before the client is accepted it is kept until after the CONNECT reply. When the client has
+    /// left it is [`EmitError::Closed`]; with [`recovery`](crate::Builder::recovery) a client whose connection is lost
+    /// gets it all the same if it comes back.
     pub fn emit(&self, event: &str, data: impl Serialize) -> Sent {
         self.emit_with(event, &data, Flags::default()).into()
     }
@@ -235,7 +253,7 @@ impl Socket {
         data: &T,
         flags: Flags,
     ) -> Result<(), EmitError> {
-        if self.0.phase.load(Ordering::Acquire) == CLOSED {
+        if self.0.phase.load(Ordering::Acquire) == CLOSED && !self.is_away() {
             return Err(EmitError::Closed);
         }
         self.write(event, data, None, flags)
@@ -315,6 +333,9 @@ impl Socket {
                 return Ok(());
             }
         }
+        if let (Some(trail), None) = (&self.0.trail, id) {
+            return self.deliver_logged(trail, json, &attachments, flags);
+        }
         let (json, attachments) = (Some(json), attachments.as_slice());
         let sent = self.0.link.send(&self.outbound(Kind::Event, id, json, attachments), flags);
         self.0.told(sent)
@@ -327,7 +348,7 @@ impl Socket {
         json: Option<&'a [u8]>,
         attachments: &'a [Bytes],
     ) -> Outbound<'a> {
-        Outbound { kind, namespace: self.0.space.name(), id, json, attachments }
+        Outbound { kind, namespace: self.0.space.name(), id, json, attachments, offset: None }
     }
 
     // ---- what the connection and the rooms above need

@@ -3,9 +3,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use tower_socketio_adapter::{Adapter, Answers, Encode, Outgoing, Target};
+use tower_socketio_adapter::{Adapter, Answers, Encode, Outgoing, Reach, Target};
 
 use super::ack::Asks;
+use super::recovery::{Log, Logged};
 use super::wire::SharedEncoder;
 use super::{Config, Doors, EmitService, Responder};
 
@@ -24,6 +25,8 @@ pub(crate) struct Space {
     encoder: Arc<dyn Encode>,
     emits: Option<EmitService>,
     responder: Option<Arc<dyn Responder>>,
+    /// What clients may have missed, where connections that were lost are recovered.
+    log: Option<Arc<Log>>,
     max_in_flight: usize,
     closed: AtomicBool,
 }
@@ -43,6 +46,7 @@ impl Space {
             adapter,
             emits: doors.emits(),
             responder: doors.responder(),
+            log: config.keep.as_ref().map(Log::new),
             max_in_flight: if doors.sequential() { 1 } else { config.max_in_flight },
             doors,
             params,
@@ -93,25 +97,43 @@ impl Space {
         self.responder.as_deref()
     }
 
+    pub(super) fn log(&self) -> Option<&Log> {
+        self.log.as_deref()
+    }
+
     /// A packet for many sockets of this namespace.
     pub(super) fn outgoing(&self, args: Bytes, attachments: Vec<Bytes>, ack: Option<u64>) -> Arc<Outgoing> {
         Arc::new(Outgoing::new(args, attachments, ack, self.encoder.clone()))
     }
 
-    /// Makes a packet for many sockets, and has it delivered by `deliver`.
+    /// Makes a packet for many sockets of this node, and has it delivered by `deliver`.
     pub(super) fn share<R>(
         &self,
         args: Bytes,
         attachments: Vec<Bytes>,
-        _to: &Target,
+        to: &Target,
         deliver: impl FnOnce(&Arc<Outgoing>) -> R,
     ) -> R {
-        deliver(&self.outgoing(args, attachments, None))
+        let Some(log) = &self.log else { return deliver(&self.outgoing(args, attachments, None)) };
+        let logged = (!to.flags.volatile).then(|| Logged::new(args.clone(), &attachments, to));
+        let packet = Outgoing::new(args, attachments, None, self.encoder.clone());
+        let mut packets = log.lock();
+        // What is not kept has the number of what was kept last, so that no client takes its last argument for one.
+        let number = logged.map_or(packets.head(), |logged| log.append(&mut packets, logged));
+        let delivered = deliver(&Arc::new(packet.with_offset(number.to_string())));
+        drop(packets);
+        log.keep().balance();
+        log.keep().watch();
+        delivered
     }
 
     /// Emits to many sockets, and says how many on this node it reached.
     pub(super) fn broadcast(&self, args: &[u8], attachments: Vec<Bytes>, to: &Target) -> usize {
-        self.share(Bytes::copy_from_slice(args), attachments, to, |packet| self.adapter.broadcast(packet, to))
+        let (args, deliver) = (Bytes::copy_from_slice(args), |packet: &_| self.adapter.broadcast(packet, to));
+        if to.flags.reach == Reach::Elsewhere {
+            return deliver(&self.outgoing(args, attachments, None));
+        }
+        self.share(args, attachments, to, deliver)
     }
 
     /// Asks many sockets, and says how many on this node it reached.

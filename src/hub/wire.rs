@@ -37,6 +37,7 @@ impl Encode for SharedEncoder {
             id: packet.ack(),
             json: Some(packet.args()),
             attachments: packet.attachments(),
+            offset: packet.offset().filter(|_| version == Version::V4),
         };
         frames(&outbound, &Protocol { version, parser: self.parser.clone(), base64: false })
     }
@@ -73,7 +74,13 @@ type Write<'a> = &'a dyn Fn(&mut Vec<u8>);
 /// Gives each engine message of a packet: whether it is binary, its length, and a function that writes it.
 fn messages(packet: &Outbound<'_>, protocol: &Protocol, mut each: impl FnMut(bool, usize, Write<'_>)) {
     if !protocol.parser.is_json() {
-        let json = packet.json.map(|json| std::str::from_utf8(json).expect("JSON is UTF-8"));
+        let with_offset = packet.offset.map(|offset| {
+            let mut json = Vec::new();
+            write_arguments(packet.json.unwrap_or_default(), Some(offset), &mut json);
+            json
+        });
+        let json = with_offset.as_deref().or(packet.json);
+        let json = json.map(|json| std::str::from_utf8(json).expect("JSON is UTF-8"));
         let Outbound { kind, namespace, id, attachments, .. } = *packet;
         let packet = OutPacket { kind, namespace, id, json, attachments };
         let messages = protocol.parser.encode(&packet).unwrap_or_else(|error| {
@@ -92,12 +99,12 @@ fn messages(packet: &Outbound<'_>, protocol: &Protocol, mut each: impl FnMut(boo
         return;
     }
     let json = packet.json.unwrap_or_default();
-    let length = 1 + header_len(packet) + json.len();
+    let length = 1 + header_len(packet) + arguments_len(json, packet.offset);
     each(false, length, &|out| {
         let start = out.len();
         out.push(MESSAGE);
         write_header(out, packet.kind, packet.namespace, packet.id, packet.attachments.len());
-        out.extend_from_slice(json);
+        write_arguments(json, packet.offset, out);
         debug_assert_eq!(out.len() - start, length);
     });
     for bytes in packet.attachments {
@@ -130,6 +137,25 @@ fn header_len(packet: &Outbound<'_>) -> usize {
     1 + namespace
         + packet.id.map_or(0, digits)
         + if attachments > 0 { digits(attachments as u64) + 1 } else { 0 }
+}
+
+/// What [`write_arguments`] is going to write.
+fn arguments_len(json: &[u8], offset: Option<&str>) -> usize {
+    offset.map_or(json.len(), |offset| json.trim_ascii_end().len() + offset.len() + 3)
+}
+
+/// Appends an event's arguments, with the offset as the last one if there is one: it is of a log's making, and needs no
+/// escapes.
+fn write_arguments(json: &[u8], offset: Option<&str>, out: &mut Vec<u8>) {
+    let (Some(offset), Some((b']', open))) = (offset, json.trim_ascii_end().split_last()) else {
+        debug_assert!(offset.is_none(), "an event's arguments are an array");
+        out.extend_from_slice(json);
+        return;
+    };
+    out.extend_from_slice(open);
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(offset.as_bytes());
+    out.extend_from_slice(b"\"]");
 }
 
 fn digits(number: u64) -> usize {

@@ -47,6 +47,8 @@ pub struct Namespace<S = ()> {
     any: Vec<Bind<PacketRequest, S>>,
     fallback: Option<Bind<PacketRequest, S>>,
     connect: Vec<Bind<ConnectRequest, S>>,
+    /// At which places of `connect` stand hooks without which no handler could be called.
+    opening: Vec<usize>,
     reconnect: Vec<Bind<Connected, S>>,
     connected: Vec<Bind<Connected, S>>,
     disconnecting: Vec<Bind<Disconnect, S>>,
@@ -64,6 +66,7 @@ impl<S> Default for Namespace<S> {
             any: Vec::new(),
             fallback: None,
             connect: Vec::new(),
+            opening: Vec::new(),
             reconnect: Vec::new(),
             connected: Vec::new(),
             disconnecting: Vec::new(),
@@ -122,11 +125,21 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self
     }
 
+    /// As [`on_connect`](Self::on_connect), and also if a client that comes back enters without anybody deciding.
+    pub(crate) fn on_open<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
+    where
+        T: Arguments<ConnectRequest, S> + Send + 'static,
+    {
+        self.opening.push(self.connect.len());
+        self.on_connect(handler)
+    }
+
     /// Runs when a client that was accepted is one that comes back: a socket of the same [user](crate::Socket::user)
-    /// left this very namespace less than the [window](Self::reconnect_window) ago.
+    /// left this very namespace less than the [window](Self::reconnect_window) ago, or its lost connection was
+    /// [recovered](crate::Socket::recovered).
     ///
-    /// Somebody must have said whose socket it is, by [`Socket::set_user`](crate::Socket::set_user), before it is
-    /// accepted. [`Reconnected`](crate::Reconnected) says how long the user was away. It runs after the hooks of
+    /// For the former somebody must have said whose socket it is, by [`Socket::set_user`](crate::Socket::set_user), before it is
+    /// accepted. [`Reconnected`](crate::Reconnected) says by what it is known, and how long the client was away. It runs after the hooks of
     /// `on_connect` and before those of `on_connected`, with which it has everything in common. Each departure makes
     /// one return, on the node where it was; a client whose end the server has not noticed yet has not left.
     pub fn on_reconnect<T>(mut self, handler: impl Handler<T, Output: IntoReply, Future: Send>) -> Self
@@ -268,6 +281,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
         self.events.extend(other.events);
         self.matching.extend(other.matching);
         self.any.extend(other.any);
+        self.opening.extend(other.opening.iter().map(|at| self.connect.len() + at));
         self.connect.extend(other.connect);
         self.reconnect.extend(other.reconnect);
         self.connected.extend(other.connected);
@@ -305,6 +319,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
             any: all(self.any, state),
             fallback: self.fallback.map(|bind| one(bind, state)),
             connect: all(self.connect, state),
+            opening: self.opening,
             reconnect: all(self.reconnect, state),
             connected: all(self.connected, state),
             disconnecting: all(self.disconnecting, state),
@@ -342,6 +357,7 @@ impl Namespace {
         let mut table = Inner {
             fallback: self.fallback.map(|bind| bind(&())),
             connect: all(self.connect),
+            opening: self.opening,
             reconnect: all(self.reconnect),
             connected: all(self.connected),
             disconnecting: all(self.disconnecting),

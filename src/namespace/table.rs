@@ -55,6 +55,7 @@ pub(crate) struct Inner {
     pub(super) any: Vec<(u64, Shared<PacketRequest>)>,
     pub(super) fallback: Option<Shared<PacketRequest>>,
     pub(super) connect: Vec<Shared<ConnectRequest>>,
+    pub(super) opening: Vec<usize>,
     pub(super) reconnect: Vec<Shared<Connected>>,
     pub(super) connected: Vec<Shared<Connected>>,
     pub(super) disconnecting: Vec<Shared<Disconnect>>,
@@ -162,6 +163,12 @@ impl Table {
 
     pub(crate) fn connect(&self) -> Vec<Shared<ConnectRequest>> {
         self.read().connect.clone()
+    }
+
+    /// The hooks of `on_connect` that run for whoever enters.
+    pub(crate) fn opening(&self) -> Vec<Shared<ConnectRequest>> {
+        let table = self.read();
+        table.opening.iter().map(|at| table.connect[*at].clone()).collect()
     }
 
     /// The hooks of `on_connected`, behind those of `on_reconnect` if the client returned.

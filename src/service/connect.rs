@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use tower::Service;
 
-use crate::hub::{Accepted, BoxFuture, ConnectRequest, Reply, ReplyKind, WireError};
+use crate::hub::{Accepted, BoxFuture, ConnectRequest, Endpoint, Reply, ReplyKind, WireError};
 use crate::namespace::Table;
 
 /// The door of a namespace, inside of its layers: runs its connect hooks, in order, and accepts the client if none
@@ -25,17 +25,23 @@ impl Service<ConnectRequest> for Hooks {
         if hooks.is_empty() {
             return Box::pin(std::future::ready(Ok(Accepted::default())));
         }
-        Box::pin(async move {
-            for hook in hooks {
-                // It may have left while a layer or a hook took its time.
-                if request.socket().has_ended() {
-                    return Err(WireError::new("the client has left"));
-                }
-                if let Reply(ReplyKind::Error(error)) = hook.call(request.clone()).await {
-                    return Err(error);
-                }
-            }
-            Ok(Accepted::default())
-        })
+        Box::pin(decide(hooks, request))
     }
+}
+
+/// Runs hooks in order, until one refuses.
+pub(super) async fn decide(
+    hooks: Vec<Arc<dyn Endpoint<ConnectRequest>>>,
+    request: ConnectRequest,
+) -> Result<Accepted, WireError> {
+    for hook in hooks {
+        // It may have left while a layer or a hook took its time.
+        if request.socket().has_ended() {
+            return Err(WireError::new("the client has left"));
+        }
+        if let Reply(ReplyKind::Error(error)) = hook.call(request.clone()).await {
+            return Err(error);
+        }
+    }
+    Ok(Accepted::default())
 }

@@ -5,10 +5,10 @@ use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tower::Service;
 
-use super::connect::Hooks;
+use super::connect::{Hooks, decide};
 use super::packet::{Handlers, dispatch};
 use super::returns::Returns;
-use crate::extract::Reconnected;
+use crate::extract::{By, Reconnected};
 use crate::hub::{
     Accepted, BoxFuture, ConfigError, ConnectRequest, ConnectService, Connected, Context, Disconnect, Doors,
     EmitError, EmitService, Endpoint, Failure, PacketRequest, PacketService, Reply, ReplyKind, Responder,
@@ -48,6 +48,22 @@ impl TableDoors {
     }
 }
 
+impl TableDoors {
+    /// Whether a client that was accepted is one that comes back; each departure makes one return.
+    fn back(&self, socket: &Socket) -> Option<Reconnected> {
+        let returned = || self.returns.as_ref().and_then(|returns| returns.returned(socket));
+        match socket.came_back() {
+            Some((away, counted)) => {
+                if counted {
+                    returned();
+                }
+                Some(Reconnected::new(By::Recovery, away))
+            }
+            None => returned().map(|away| Reconnected::new(By::User, away)),
+        }
+    }
+}
+
 impl Doors for TableDoors {
     fn connect(&self, request: ConnectRequest) -> BoxFuture<Result<Accepted, WireError>> {
         match &self.connect {
@@ -59,12 +75,17 @@ impl Doors for TableDoors {
         }
     }
 
+    fn open(&self, request: ConnectRequest) -> Option<BoxFuture<Result<Accepted, WireError>>> {
+        let hooks = self.table.opening();
+        (!hooks.is_empty()).then(|| -> BoxFuture<_> { Box::pin(decide(hooks, request)) })
+    }
+
     fn connected(&self, moment: Connected) -> Option<BoxFuture<Reply>> {
-        let away = self.returns.as_ref().and_then(|returns| returns.returned(&moment.socket));
-        if let Some(away) = away {
-            moment.socket.extensions().insert(Reconnected { away });
+        let back = self.back(&moment.socket);
+        if let Some(back) = back {
+            moment.socket.extensions().insert_for_connection(back);
         }
-        let hooks = self.table.connected(away.is_some());
+        let hooks = self.table.connected(back.is_some());
         (!hooks.is_empty()).then(|| -> BoxFuture<Reply> { Box::pin(run(hooks, moment)) })
     }
 
@@ -89,7 +110,9 @@ impl Doors for TableDoors {
     }
 
     fn disconnect(&self, moment: Disconnect) -> Option<BoxFuture<Reply>> {
-        if let Some(returns) = &self.returns {
+        if let Some(returns) = &self.returns
+            && moment.socket.departs()
+        {
             returns.left(&moment.socket);
         }
         let (disconnecting, disconnect) = self.table.disconnect();

@@ -396,6 +396,7 @@ impl Link for Connection {
         let estimate = 16
             + packet.namespace.len()
             + packet.json.map_or(0, <[u8]>::len)
+            + packet.offset.map_or(0, |offset| offset.len() + 3)
             + packet.attachments.iter().map(|bytes| bytes.len() + 16).sum::<usize>();
         let gave_way;
         let mut shared = self.lock();
@@ -453,6 +454,10 @@ impl Link for Connection {
         let mut shared = self.lock();
         shared.closing(reason);
         shared.wake(self.hub.config.send_budget);
+    }
+
+    fn abandon(&self) {
+        self.feed(Input::TransportClosed);
     }
 }
 

@@ -17,8 +17,8 @@ use super::parking::Parked;
 use super::running::{Done, Running, Work};
 use super::stack::Stack;
 use crate::hub::{
-    AckSlot, Departure, DisconnectReason, Lease, Name, PacketRequest, Reply, Replying, Socket, SocketIo,
-    WireError,
+    AckSlot, Departure, DisconnectReason, Lease, Name, PacketRequest, Pass, Reply, Replying, Socket,
+    SocketIo, WireError,
 };
 
 /// The namespaces of one connection, and the work in flight for them.
@@ -54,7 +54,7 @@ pub(super) struct Entry {
 }
 
 pub(super) enum State {
-    Resolving { auth: Option<Arguments> },
+    Resolving { auth: Option<Arguments>, pass: Option<Pass> },
     Entering(Lease, Socket),
     Entered(Lease, Socket),
 }
@@ -327,8 +327,8 @@ impl Dispatch {
             hub.spawn(socket.hooks(reason));
         }
         for entry in std::mem::take(&mut self.entries) {
-            if let State::Entered(_lease, socket) | State::Entering(_lease, socket) = entry.state
-                && (socket.end() || !socket.was_accepted())
+            if let State::Entered(lease, socket) | State::Entering(lease, socket) = entry.state
+                && (socket.end_by(reason, lease) || !socket.was_accepted())
             {
                 hub.spawn(socket.hooks(reason));
             }

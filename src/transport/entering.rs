@@ -10,8 +10,8 @@ use super::parking::Parked;
 use super::running::{Running, Work, call};
 use super::stack::Stack;
 use crate::hub::{
-    ConnectRequest, Connected, DisconnectReason, Lease, Link, Outbound, Registry, Resolved, Socket,
-    WireError, new_id,
+    Acceptance, ConnectRequest, Connected, DisconnectReason, Lease, Link, Outbound, Pass, Registry, Resolved,
+    Socket, WireError, new_id,
 };
 
 /// How many namespaces that the server ended are remembered, so that what the client sent meanwhile is no violation.
@@ -37,6 +37,8 @@ impl Dispatch {
         }
         self.left.retain(|left| **left != *name);
         let config = &self.connection.hub.config;
+        let is_recovering = config.keep.is_some() && !self.is_v3();
+        let (auth, pass) = if is_recovering { Pass::split(auth) } else { (auth, None) };
         if self.entries.len() >= config.max_namespaces {
             self.refuse(name, &WireError::new("too many namespaces").code("too_many_namespaces"));
             return Ok(());
@@ -62,12 +64,12 @@ impl Dispatch {
         match resolved {
             Resolved::Unknown => self.unknown(&name),
             Resolved::Found(lease) => {
-                let socket = self.socket(&lease);
+                let socket = self.socket(&lease, &auth, pass);
                 self.push(entry(State::Entering(lease, socket.clone())));
                 self.enter(cx, key, socket, auth);
             }
             Resolved::Later(future) => {
-                self.push(entry(State::Resolving { auth }));
+                self.push(entry(State::Resolving { auth, pass }));
                 self.start(cx, Running::new(key, Work::Resolve(future)));
             }
         }
@@ -79,7 +81,13 @@ impl Dispatch {
         self.entries.push(entry);
     }
 
-    pub(super) fn socket(&self, lease: &Lease) -> Socket {
+    fn socket(&self, lease: &Lease, auth: &Option<Arguments>, pass: Option<Pass>) -> Socket {
+        if let Some(pass) = pass
+            && let Some(socket) =
+                Socket::returning(&self.io, self.connection.clone(), lease, pass, auth.clone())
+        {
+            return socket;
+        }
         let name = lease.space().name();
         // EIO3 clients compute their sockets' ids from the session's.
         let id = match (self.is_v3(), name) {
@@ -93,8 +101,10 @@ impl Dispatch {
     pub(super) fn enter(&mut self, cx: &mut Context<'_>, key: u32, socket: Socket, auth: Option<Arguments>) {
         let doors = socket.space().doors().clone();
         let request = ConnectRequest::new(socket.clone(), auth, self.parts.clone());
-        match call(|| doors.connect(request)) {
-            Ok(future) => self.start(cx, Running::new(key, Work::Connect { future, socket })),
+        let skips = socket.skips_middleware();
+        match call(|| if skips { doors.open(request) } else { Some(doors.connect(request)) }) {
+            Ok(None) => self.decided(cx, key, Ok(())),
+            Ok(Some(future)) => self.start(cx, Running::new(key, Work::Connect { future, socket })),
             Err(error) => self.decided(cx, key, Err(error)),
         }
     }
@@ -106,20 +116,34 @@ impl Dispatch {
             self.unknown(&entry.name);
             return;
         };
-        let socket = self.socket(&lease);
-        let entering = State::Entering(lease, socket.clone());
-        if let State::Resolving { auth } = std::mem::replace(&mut self.entries[at].state, entering) {
-            self.enter(cx, key, socket, auth);
-        }
+        let State::Resolving { auth, pass } = &mut self.entries[at].state else { return };
+        let (auth, pass) = (auth.take(), pass.take());
+        let socket = self.socket(&lease, &auth, pass);
+        self.entries[at].state = State::Entering(lease, socket.clone());
+        self.enter(cx, key, socket, auth);
     }
 
     pub(super) fn decided(&mut self, cx: &mut Context<'_>, key: u32, result: Result<(), WireError>) {
         let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return };
         let State::Entering(_, socket) = &self.entries[at].state else { return };
         let socket = socket.clone();
+        let result = result.and_then(|()| match socket.accept() {
+            Acceptance::In => Ok(true),
+            Acceptance::Over => Err(WireError::new("the server ended the connection")),
+            Acceptance::Void => Ok(false),
+        });
         let result = match result {
-            Ok(()) if !socket.accept() => Err(WireError::new("the server ended the connection")),
-            result => result,
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let auth = socket.give_up();
+                if !socket.was_greeted() {
+                    self.enter_anew(cx, at, &socket, auth);
+                    return;
+                }
+                // It has been told its id, and cannot be told another one.
+                Err(WireError::new("the connection cannot be recovered").code("not_recovered"))
+            }
+            Err(error) => Err(error),
         };
         if let Err(error) = result {
             tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), %error, "refused");
@@ -147,7 +171,7 @@ impl Dispatch {
         tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), socket = socket.tag(), "entered");
         let entry = &mut self.entries[at];
         if let State::Entering(lease, socket) =
-            std::mem::replace(&mut entry.state, State::Resolving { auth: None })
+            std::mem::replace(&mut entry.state, State::Resolving { auth: None, pass: None })
         {
             entry.state = State::Entered(lease, socket);
         }
@@ -161,6 +185,15 @@ impl Dispatch {
             Err(error) => socket.report(None, error),
         }
         self.advance(cx);
+    }
+
+    /// A client that was to come back cannot: it enters as one that has never been here.
+    fn enter_anew(&mut self, cx: &mut Context<'_>, at: usize, before: &Socket, auth: Option<Arguments>) {
+        before.end();
+        let Entry { key, state: State::Entering(lease, socket), .. } = &mut self.entries[at] else { return };
+        *socket = Socket::new(new_id(), self.io.clone(), self.connection.clone(), lease.space().clone());
+        let (key, socket) = (*key, socket.clone());
+        self.enter(cx, key, socket, auth);
     }
 
     /// Lets go of the HTTP request, and with it of hyper's buffers, once nobody who was first can ask for it.
@@ -193,6 +226,7 @@ impl Dispatch {
             id: None,
             json: Some(json.as_bytes()),
             attachments: &[],
+            offset: None,
         };
         let _ = self.connection.send(&packet, Flags::default());
     }

@@ -142,6 +142,7 @@ fn refused(socket: &Socket, error: &WireError) {
         id: None,
         json: Some(json.as_bytes()),
         attachments: &[],
+        offset: None,
     };
     let _ = socket.link().send(&packet, Flags::default());
 }

@@ -41,6 +41,7 @@ mod polling;
 mod publisher;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
+mod recovery;
 mod reply;
 mod rooms;
 mod sending;

@@ -12,13 +12,13 @@ use tower_socketio::{
 use crate::support::{Log, Test, idle, serve};
 
 /// A client that polls.
-struct Polling {
+pub(crate) struct Polling {
     io: SocketIo,
     sid: String,
 }
 
 impl Polling {
-    async fn open(io: &SocketIo) -> Self {
+    pub(crate) async fn open(io: &SocketIo) -> Self {
         let mut polling = Self { io: io.clone(), sid: String::new() };
         let open = polling.get().await;
         let open: serde_json::Value =
@@ -27,17 +27,17 @@ impl Polling {
         polling
     }
 
-    async fn get(&self) -> String {
-        self.request("GET", "").await
+    pub(crate) async fn get(&self) -> String {
+        self.request("GET", Bytes::new()).await
     }
 
-    async fn post(&self, packets: &'static str) {
-        assert_eq!(self.request("POST", packets).await, "ok");
+    pub(crate) async fn post(&self, packets: impl Into<Bytes>) {
+        assert_eq!(self.request("POST", packets.into()).await, "ok");
     }
 
-    async fn request(&self, method: &str, body: &'static str) -> String {
+    async fn request(&self, method: &str, body: Bytes) -> String {
         let uri = format!("/socket.io/?EIO=4&transport=polling{}", self.sid);
-        let request = Request::builder().method(method).uri(uri).body(Full::new(Bytes::from(body)));
+        let request = Request::builder().method(method).uri(uri).body(Full::new(body));
         let service = SocketIoService::not_found(self.io.clone());
         let response: Response<_> = service.oneshot(request.expect("a request")).await.expect("an answer");
         let body = response.into_body().collect().await.expect("a body").to_bytes();

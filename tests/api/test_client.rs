@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tower_socketio::{Ack, Data, Namespace, Socket, SocketIo, TestClient, TestError};
+use tower_socketio::{Ack, Data, Namespace, Socket, SocketIo, TestClient, TestError, WireError};
 
 use crate::support::{Test, idle, join, serve};
 
@@ -86,6 +86,19 @@ async fn auth_is_an_object_or_becomes_a_token() -> Test {
     for (given, sent) in [(json!("abc"), json!({"token": "abc"})), (json!({"a": 1}), json!({"a": 1}))] {
         let mut client = TestClient::new(&io).auth(given).connect("/").await?;
         assert_eq!(client.next::<serde_json::Value>("auth").await?, sent);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_that_is_nothing_but_a_text_is_that_text() -> Test {
+    let fails = async |Data(text): Data<String>| Err::<(), _>(WireError::text(text));
+    let client = join(&serve(Namespace::new().on("fails", fails))).await;
+    for text in ["myError", "", "\"quoted\""] {
+        let Err(TestError::ErrorReply(error)) = client.emit_with_ack::<()>("fails", text).await else {
+            panic!("it has failed")
+        };
+        assert_eq!(error.message(), text);
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ pub struct Outgoing {
     args: Bytes,
     attachments: Vec<Bytes>,
     ack: Option<u64>,
+    offset: Option<Box<str>>,
     encoder: Arc<dyn Encode>,
     forms: [OnceLock<Frames>; FORMS],
 }
@@ -21,7 +22,16 @@ impl Outgoing {
     /// Creates a packet from the text of a JSON array that starts with the event's name and has a placeholder for each
     /// attachment; `ack` is the id with which recipients answer.
     pub fn new(args: Bytes, attachments: Vec<Bytes>, ack: Option<u64>, encoder: Arc<dyn Encode>) -> Self {
-        Self { args, attachments, ack, encoder, forms: Default::default() }
+        Self { args, attachments, ack, offset: None, encoder, forms: Default::default() }
+    }
+
+    /// Says where the packet stands in this node's log of its namespace; clients that recover lost connections get it
+    /// behind the arguments.
+    ///
+    /// It is no argument and does not go to other nodes, which have logs of their own.
+    pub fn with_offset(mut self, offset: impl Into<Box<str>>) -> Self {
+        self.offset = Some(offset.into());
+        self
     }
 
     /// Returns the text of the JSON array: the event's name, then its arguments.
@@ -37,6 +47,11 @@ impl Outgoing {
     /// Returns the acknowledgement id, if recipients are asked to answer.
     pub fn ack(&self) -> Option<u64> {
         self.ack
+    }
+
+    /// Returns where the packet stands in this node's log, if there is one.
+    pub fn offset(&self) -> Option<&str> {
+        self.offset.as_deref()
     }
 
     /// Returns the packet in a wire form, encoding it if nobody needed that form before.
@@ -173,6 +188,19 @@ mod tests {
         let counts: Vec<_> = encoded.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         assert_eq!(counts, [1, 0, 1, 0]);
         assert_eq!(packet.ack(), Some(7));
+    }
+
+    #[test]
+    fn an_offset_is_no_argument() {
+        let encoder = |packet: &Outgoing, _: usize| {
+            let offset = packet.offset().unwrap_or_default().to_owned();
+            Frames::from(Frame { bytes: offset.into(), head: 0, binary: false })
+        };
+        let packet = || Outgoing::new(Bytes::from_static(b"[\"hi\"]"), Vec::new(), None, Arc::new(encoder));
+        assert_eq!(packet().offset(), None);
+        let packet = packet().with_offset("12");
+        assert_eq!(packet.args(), "[\"hi\"]");
+        assert_eq!(packet.form(1).first().payload(), "12");
     }
 
     #[test]

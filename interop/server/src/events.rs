@@ -33,7 +33,7 @@ pub(crate) fn events() -> Namespace {
         .on("listen", listen)
         .on("unlisten", unlisten)
         .on("handshake", async |Extension(handshake): Extension<Handshake>| Ack(handshake))
-        .on("recovered", async || Ack(false))
+        .on("recovered", async |socket: Socket| Ack(socket.recovered()))
 }
 
 async fn echo(socket: Socket, all: Everything) -> Sent {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue};
-use tower_socketio::{Builder, Cookie, Parser, SocketIo, Transport};
+use tower_socketio::{Builder, Cookie, Parser, Recovery, SocketIo, Transport};
 
 use crate::Error;
 
@@ -80,8 +80,7 @@ impl Options {
                 server.headers(move |headers, _| drop(headers.insert(name.clone(), value.clone())))
             }
             "--client-dir" => server.serve_client(value),
-            // Nothing recovers yet.
-            "--recovery" => server,
+            "--recovery" => server.recovery(Recovery::new().window(millis(value)?)),
             _ => return Err("no such option".into()),
         };
         Ok(self)

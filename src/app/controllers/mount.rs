@@ -9,7 +9,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
     /// What else it sets, layers or a responder, is the whole namespace's. One that is added twice is opened once, and
     /// has its handlers twice.
     pub fn controller<T: Controller<S>>(self) -> Self {
-        T::events(self.on_connect(async |_: Opened<T>| {}))
+        T::events(self.on_open(async |_: Opened<T>| {}))
     }
 }
 

@@ -50,7 +50,7 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> Service<ConnectRequest
             let verified =
                 setup.admit(&request).await.map_err(JwtError::into_wire).map_err(BoxError::from)?;
             let session = Session::open(setup, &socket, verified);
-            socket.extensions().insert(Renewable(session.clone()));
+            socket.extensions().insert_for_connection(Renewable(session.clone()));
             let accepted = inner.run(request).await?;
             // Hooks may have taken longer than the token lasts.
             if session.is_over() {

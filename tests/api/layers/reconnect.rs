@@ -26,13 +26,13 @@ fn namespace(log: &Log) -> Namespace {
             }
             connect.push("connect");
         })
-        .on_reconnect(async move |socket: Socket, Reconnected { away }: Reconnected| {
+        .on_reconnect(async move |socket: Socket, Reconnected { away, .. }: Reconnected| {
             back.push(format!("back {} {}", socket.user().unwrap_or_default(), away.as_secs()));
         })
         .on_connected(async move |back: Option<Reconnected>| {
             connected.push(format!("connected {}", back.is_some()));
         })
-        .on("away", async |Reconnected { away }: Reconnected| Ack(away.as_secs()))
+        .on("away", async |Reconnected { away, .. }: Reconnected| Ack(away.as_secs()))
 }
 
 async fn client(io: &SocketIo, user: Option<&str>, name: &str) -> TestClient {

@@ -1,0 +1,146 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tower_socketio_adapter::Flags;
+use tower_socketio_proto::socketio::Kind;
+
+use super::accept::cannot_clone;
+use super::session::Session;
+use super::{Logged, Trail};
+use crate::hub::socket::CLOSED;
+use crate::hub::{Departure, DisconnectReason, EmitError, Lease, Socket};
+
+impl DisconnectReason {
+    /// Whether its client may come back as if nothing had been. When the server ends, so does what it keeps in memory.
+    fn is_recoverable(self) -> bool {
+        match self {
+            Self::TransportError
+            | Self::TransportClose
+            | Self::ForcedClose
+            | Self::PingTimeout
+            | Self::ForcedServerClose => true,
+            Self::ParseError
+            | Self::ServerShuttingDown
+            | Self::ClientNamespaceDisconnect
+            | Self::ServerNamespaceDisconnect => false,
+        }
+    }
+}
+
+/// How a client goes away.
+impl Socket {
+    /// Its pid, by which its client can come back.
+    pub(in crate::hub) fn pid(&self) -> Option<String> {
+        self.0.trail.as_ref().map(|trail| format!("{}{}", self.id(), trail.secret))
+    }
+
+    /// Ends the socket as [`end`](Self::end) does, and keeps what its client needs to come back, if it may.
+    pub(crate) fn end_by(&self, reason: DisconnectReason, lease: Lease) -> bool {
+        let (Some(trail), Some(log)) = (&self.0.trail, self.0.space.log()) else { return self.end() };
+        if !reason.is_recoverable() || self.io().hub().is_draining() || self.has_ended() {
+            return self.end();
+        }
+        // To clone is the user's code, which is not for under the lock.
+        let copy = catch_unwind(AssertUnwindSafe(|| self.extensions().copy(true)));
+        let Ok(extensions) = copy.inspect_err(|_| cannot_clone()) else { return self.end() };
+        let packets = log.lock();
+        let Some(left) = self.stop() else { return false };
+        self.leave_rooms();
+        let mut gone = Vec::new();
+        if self.was_accepted() {
+            let (mut rooms, user) = {
+                let state = self.state();
+                (state.rooms.clone(), state.user.clone())
+            };
+            rooms.retain(|room| *room != *self.id());
+            rooms.shrink_to_fit();
+            gone = log.keep().save(Arc::new(Session {
+                id: self.0.id.clone(),
+                trail: trail.clone(),
+                size: Session::size_of(&rooms, &extensions),
+                rooms,
+                user,
+                extensions,
+                left: packets.head(),
+                at: Instant::now(),
+                lease,
+            }));
+        }
+        drop(packets);
+        drop(gone);
+        self.clean_up(left);
+        log.keep().balance();
+        log.keep().watch();
+        true
+    }
+
+    /// The client has shown that it has another connection: this one is dead.
+    pub(super) fn take_over(&self, lease: Lease) {
+        tracing::debug!(target: "socketio::socket", socket = self.tag(), "its client is back by another connection");
+        let reason = DisconnectReason::TransportClose;
+        if self.end_by(reason, lease)
+            && let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason })
+        {
+            self.0.io.hub().spawn(departure.socket.hooks(departure.reason));
+        }
+        self.0.link.abandon();
+    }
+
+    /// Whether its departure is to be counted: not if its client is back already.
+    pub(crate) fn departs(&self) -> bool {
+        self.0.trail.as_ref().is_none_or(|trail| trail.depart())
+    }
+
+    /// Whether its client is away and may come back.
+    pub(in crate::hub) fn is_away(&self) -> bool {
+        self.0.trail.as_ref().is_some_and(|trail| trail.is_away())
+    }
+
+    /// Queues an event behind all that the client is to get before it; one for a client that is away is kept for it.
+    pub(in crate::hub) fn deliver_logged(
+        &self,
+        trail: &Trail,
+        json: &[u8],
+        attachments: &[Bytes],
+        flags: Flags,
+    ) -> Result<(), EmitError> {
+        let log = self.0.space.log().expect("sockets have trails where there is a log");
+        let logged = (!flags.volatile).then(|| Logged::for_one(self.0.id.clone(), json, attachments));
+        let mut packets = log.lock();
+        let has_ended = self.0.phase.load(Ordering::Acquire) == CLOSED;
+        if has_ended && (flags.volatile || !trail.is_away()) {
+            return Err(EmitError::Closed);
+        }
+        if let Some(logged) = logged {
+            let number = log.append(&mut packets, logged);
+            if !has_ended {
+                trail.note(number);
+            }
+        }
+        let sent = if has_ended {
+            Err(EmitError::Closed)
+        } else {
+            let offset = packets.head().to_string();
+            let mut packet = self.outbound(Kind::Event, None, Some(json), attachments);
+            packet.offset = Some(&offset);
+            self.0.link.send(&packet, flags)
+        };
+        drop(packets);
+        log.keep().balance();
+        log.keep().watch();
+        self.0.told(sent)
+    }
+
+    /// Takes the socket out of its rooms, and remembers them.
+    pub(in crate::hub) fn leave_rooms(&self) {
+        if let Some(handle) = self.0.handle.get() {
+            let adapter = self.0.space.adapter();
+            let rooms = adapter.rooms(*handle);
+            adapter.remove(*handle);
+            self.state().rooms = rooms;
+        }
+    }
+}

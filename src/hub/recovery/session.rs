@@ -1,0 +1,135 @@
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tower_socketio_adapter::Room;
+use tower_socketio_proto::socketio::Arguments;
+
+use super::Pass;
+use crate::hub::{Extensions, Lease, new_id};
+
+/// A client that is away: what it has to get back.
+pub(in crate::hub) struct Session {
+    pub(super) id: Arc<str>,
+    pub(super) trail: Arc<Trail>,
+    pub(super) rooms: Vec<Room>,
+    pub(super) user: Option<Room>,
+    pub(super) extensions: Extensions,
+    /// The number of the latest packet when it left.
+    pub(super) left: u64,
+    pub(super) at: Instant,
+    /// A namespace does not end while somebody may come back to it.
+    pub(super) lease: Lease,
+    pub(super) size: usize,
+}
+
+impl Session {
+    /// What it takes of the memory, nearly: nobody knows what data of the user's holds.
+    pub(super) fn size_of(rooms: &[Room], extensions: &Extensions) -> usize {
+        let rooms = rooms.iter().map(|room| size_of::<Room>() + room.name().len()).sum::<usize>();
+        size_of::<Self>() + size_of::<Trail>() + 192 + rooms + extensions.len() * 128
+    }
+}
+
+/// What the log and a socket know of one another. Numbers change under the log's lock.
+pub(in crate::hub) struct Trail {
+    /// The half of the pid that nobody else knows; the other one is the socket's id.
+    pub(super) secret: Arc<str>,
+    /// No packet up to this number is for the client, whatever it says.
+    pub(super) floor: AtomicU64,
+    /// The number of the last packet that was for the client.
+    pub(super) sent: AtomicU64,
+    /// The client is away and may come back.
+    pub(super) away: AtomicBool,
+    departure: AtomicU8,
+    back: Mutex<Back>,
+}
+
+/// Whether a socket is one that came back.
+pub(super) enum Back {
+    No,
+    Coming(Arc<Returning>),
+    Came { away: Duration, counted: bool },
+}
+
+/// A client that is to come back, and about which the decision is being made.
+pub(super) struct Returning {
+    pub(super) session: Arc<Session>,
+    pub(super) pass: Pass,
+    pub(super) auth: Option<Arguments>,
+    pub(super) lease: Lease,
+}
+
+/// The departure was noted by those who count users that come back.
+const COUNTED: u8 = 1;
+/// The departure has been followed by a recovery.
+const RECOVERED: u8 = 2;
+
+impl Trail {
+    pub(in crate::hub) fn new() -> Arc<Self> {
+        Self::with(new_id(), Back::No)
+    }
+
+    pub(super) fn returning(returning: Returning) -> Arc<Self> {
+        Self::with(returning.session.trail.secret.clone(), Back::Coming(Arc::new(returning)))
+    }
+
+    fn with(secret: Arc<str>, back: Back) -> Arc<Self> {
+        Arc::new(Self {
+            secret,
+            floor: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            away: AtomicBool::new(false),
+            departure: AtomicU8::new(0),
+            back: Mutex::new(back),
+        })
+    }
+
+    pub(super) fn back(&self) -> MutexGuard<'_, Back> {
+        self.back.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn coming(&self) -> Option<Arc<Returning>> {
+        match &*self.back() {
+            Back::Coming(returning) => Some(returning.clone()),
+            Back::No | Back::Came { .. } => None,
+        }
+    }
+
+    /// The socket has ended before it was decided whether it comes back.
+    pub(in crate::hub) fn stay_away(&self) {
+        let mut back = self.back();
+        let returning = match &*back {
+            Back::Coming(_) => std::mem::replace(&mut *back, Back::No),
+            Back::No | Back::Came { .. } => return,
+        };
+        drop(back);
+        drop(returning);
+    }
+
+    /// A packet was for the client.
+    pub(in crate::hub) fn note(&self, number: u64) {
+        self.sent.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether the socket's departure is to be counted: not if its client is back already.
+    pub(super) fn depart(&self) -> bool {
+        self.departure.swap(COUNTED, Ordering::AcqRel) != RECOVERED
+    }
+
+    /// The client is back; says whether its departure was counted.
+    pub(super) fn recover(&self) -> bool {
+        self.departure.swap(RECOVERED, Ordering::AcqRel) == COUNTED
+    }
+
+    pub(in crate::hub) fn is_away(&self) -> bool {
+        self.away.load(Ordering::Acquire)
+    }
+
+    /// Compares without telling by the time it takes how much of it was right.
+    pub(super) fn has_secret(&self, secret: &str) -> bool {
+        let differ = |differ, (a, b): (u8, u8)| differ | (a ^ b);
+        self.secret.len() == secret.len() && self.secret.bytes().zip(secret.bytes()).fold(0, differ) == 0
+    }
+}

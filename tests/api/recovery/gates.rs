@@ -1,0 +1,92 @@
+//! Clients who are told that they are connected before anybody decides about them.
+
+use serde_json::{Value, json};
+use tower_socketio::{Claims, EventAuth, Namespace, Socket, SocketIo, TestClient, TestError, WireError};
+
+use super::{lose, news, recovering};
+use crate::support::{Log, Test, idle, join};
+
+#[derive(Clone, serde::Deserialize)]
+struct Credentials {
+    token: String,
+}
+
+fn gated(log: &Log) -> Namespace {
+    let log = log.clone();
+    let authenticate = async |_: Socket, Credentials { token }: Credentials| match &*token {
+        "bad" => Err(WireError::new("nope")),
+        _ => Ok(Some(token)),
+    };
+    let gate = EventAuth::<String>::new(authenticate).user(|user: &String| Some(user.clone()));
+    Namespace::new()
+        .event_auth(gate)
+        .on_disconnect(async move |reason: tower_socketio::DisconnectReason| log.push(reason))
+        .on("who", async |Claims(user): Claims<String>| tower_socketio::Ack(user))
+}
+
+async fn authenticate(client: &mut TestClient, token: &str) {
+    client.emit("authentication", json!({ "token": token }));
+}
+
+/// A client that was let in and has lost its connection.
+async fn away(io: &SocketIo) -> TestClient {
+    let mut client = join(io).await;
+    authenticate(&mut client, "ada").await;
+    assert!(client.next::<bool>("authenticated").await.expect("it is let in"));
+    lose(&mut client).await;
+    io.to_user("ada").emit("news", "missed");
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_to_authenticate_gets_what_it_missed_behind_that() -> Test {
+    let io = recovering(gated(&Log::new()));
+    let mut client = away(&io).await.connect("/").await?;
+    assert!(client.recovered());
+    io.to_user("ada").emit("news", "missed, too");
+    idle().await;
+    assert_eq!(io.of("/").count(), 0);
+    authenticate(&mut client, "ada").await;
+    assert_eq!(client.next::<String>("news").await?, "missed");
+    assert_eq!(client.next::<String>("news").await?, "missed, too");
+    assert!(client.next::<bool>("authenticated").await?);
+    assert_eq!(client.emit_with_ack::<String>("who", ()).await?, "ada");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_been_told_that_it_is_back_and_is_another_is_disconnected_and_cannot_come_back() -> Test {
+    let log = Log::new();
+    let io = recovering(gated(&log));
+    let mut client = away(&io).await.connect("/").await?;
+    authenticate(&mut client, "bob").await;
+    let told: Result<Value, _> = client.next("news").await;
+    assert!(matches!(told, Err(TestError::Closed)), "{told:?}");
+    assert_eq!(log.all(), ["transport close"], "the candidate never was in");
+    lose(&mut client).await;
+    let mut client = client.connect("/").await?;
+    assert!(!client.recovered());
+    authenticate(&mut client, "bob").await;
+    assert!(client.next::<bool>("authenticated").await?);
+    assert!(news(&mut client).await.is_empty());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_it_is_told_before_the_decision_does_not_move_its_offset() -> Test {
+    let io = recovering(gated(&Log::new()));
+    let mut client = away(&io).await.connect("/").await?;
+    let before = client.offset();
+    authenticate(&mut client, "bad").await;
+    assert!(
+        matches!(client.next::<String>("news").await, Err(TestError::OtherEvent(name)) if name == "unauthorized")
+    );
+    // It authenticates wrongly, is lost, and comes back once more: nothing is lost to it.
+    assert_eq!(client.offset(), before);
+    lose(&mut client).await;
+    let mut client = client.connect("/").await?;
+    assert!(client.recovered());
+    authenticate(&mut client, "ada").await;
+    assert_eq!(client.next::<String>("news").await?, "missed");
+    Ok(())
+}
