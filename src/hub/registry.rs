@@ -247,6 +247,11 @@ impl Lease {
         &self.space
     }
 
+    /// Whether the namespace ends with its last lease.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.parent.is_some()
+    }
+
     /// A lease on a child, which is made if it does not exist; `None` if there are too many.
     fn child(
         hub: &Arc<Hub>,
