@@ -302,7 +302,7 @@ impl Drop for Lease {
             drop(children);
             self.hub.registry.1.fetch_sub(1, Ordering::Relaxed);
             let space = self.space.clone();
-            self.hub.spawn(async move { space.close().await });
+            self.hub.spawn_awaited(async move { space.close().await });
         }
     }
 }

@@ -362,13 +362,13 @@ impl Dispatch {
             } else {
                 continue;
             };
-            hub.spawn(async move {
+            hub.spawn_awaited(async move {
                 hooks.await;
                 drop(held);
             });
         }
         for Departure { socket, reason } in departures {
-            hub.spawn(socket.hooks(reason));
+            hub.spawn_awaited(socket.hooks(reason));
         }
         (self.parked, self.parked_bytes, self.orphaned, self.parts) = (0, 0, 0, None);
         if let Some(running) = self.running.take() {

@@ -165,3 +165,25 @@ async fn namespaces_begin_and_end_while_other_threads_look_for_all_of_them() -> 
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_a_removed_handler_has_captured_may_change_the_table_as_it_ends() -> Test {
+    struct Last(SocketIo);
+
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.of("/").on("again", async || {}).expect("it may");
+        }
+    }
+
+    let io = serve(Namespace::new());
+    let last = Arc::new(Last(io.clone()));
+    let id = io.of("/").on("once", async move || drop(last.clone()))?;
+    let (ended, end) = std::sync::mpsc::channel();
+    let remover = io.clone();
+    std::thread::spawn(move || ended.send(remover.of("/").off(id)));
+    assert!(end.recv_timeout(Duration::from_secs(10))?);
+    let client = join(&io).await;
+    assert!(client.emit_with_ack::<()>("again", ()).await.is_ok());
+    Ok(())
+}

@@ -1,4 +1,4 @@
-//! Namespaces that come into being and end on nodes of their own.
+//! Namespaces that end on one node and go on on others.
 
 use tower_socketio::adapter::{Cluster, LocalBus};
 use tower_socketio::{Namespace, Socket, SocketIo, TestClient};
@@ -42,6 +42,34 @@ async fn what_hooks_and_handlers_emit_when_the_last_client_here_has_left_reaches
         }
         idle().await;
         assert!(format!("{one:?}").contains("dynamic: 0"), "it has not ended when {way}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_disconnect_hooks_emit_while_a_node_closes_reaches_other_nodes() -> Test {
+    let bus = LocalBus::new();
+    let build = || {
+        let namespace = || {
+            Namespace::new().on_disconnect(async |socket: Socket| {
+                idle().await;
+                socket.namespace().emit("farewell", ());
+            })
+        };
+        let builder = SocketIo::builder().cluster(Cluster::new(bus.clone()));
+        builder.namespace("/", namespace()).namespace("/chat/{room}", namespace()).build()
+    };
+    let (one, two) = (build()?, build()?);
+    let mut stay = Vec::new();
+    let mut leave = Vec::new();
+    for namespace in ["/", "/chat/a"] {
+        stay.push(TestClient::new(&two).connect(namespace).await?);
+        leave.push(TestClient::new(&one).connect(namespace).await?);
+    }
+    idle().await;
+    one.close().await;
+    for client in &mut stay {
+        client.next::<()>("farewell").await?;
     }
     Ok(())
 }
