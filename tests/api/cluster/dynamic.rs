@@ -1,5 +1,7 @@
 //! Namespaces that end on one node and go on on others.
 
+use std::time::Duration;
+
 use tower_socketio::adapter::{Cluster, LocalBus};
 use tower_socketio::{Namespace, Socket, SocketIo, TestClient};
 
@@ -52,7 +54,7 @@ async fn what_disconnect_hooks_emit_while_a_node_closes_reaches_other_nodes() ->
     let build = || {
         let namespace = || {
             Namespace::new().on_disconnect(async |socket: Socket| {
-                idle().await;
+                tokio::time::sleep(Duration::from_secs(3)).await;
                 socket.namespace().emit("farewell", ());
             })
         };
