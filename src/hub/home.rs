@@ -3,7 +3,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use tower_socketio_adapter::{Home, Outgoing, ServerAnswer, Target};
-use tower_socketio_proto::socketio::{Arguments, Data, Encoded, Kind, Packet};
+use tower_socketio_proto::socketio::{Any, Arguments, Data, Encoded, Kind, Packet};
 
 use super::{Hub, Reply, ReplyKind, ServerEvent, SocketIo, Space, WireError};
 
@@ -71,7 +71,12 @@ fn read(args: &Bytes, attachments: &[Bytes]) -> Option<Arguments> {
             data: Data::Json(json),
             attachments: attachments.to_vec(),
         };
-        Ok::<_, WireError>(Arguments::event(&packet)?)
+        let arguments = Arguments::event(&packet)?;
+        if !attachments.is_empty() {
+            // A client whose decoder finds no attachment for a placeholder closes its connection.
+            arguments.deserialize_all::<Vec<Any>>()?;
+        }
+        Ok::<_, WireError>(arguments)
     };
     read()
         .inspect_err(|error| {

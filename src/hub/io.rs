@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ pub(crate) struct Hub {
     links: Links,
     places: Places,
     draining: AtomicBool,
+    tasks: Arc<Tasks>,
     /// Where hooks run that no connection's task can run any more.
     runtime: OnceLock<Handle>,
     /// Names for which there was no namespace, each logged once.
@@ -57,6 +58,7 @@ impl SocketIo {
             links: Links::default(),
             places: Places::default(),
             draining: AtomicBool::new(false),
+            tasks: Arc::default(),
             runtime: OnceLock::new(),
             unknown: Mutex::default(),
         }))
@@ -138,8 +140,8 @@ impl SocketIo {
 
     /// Refuses new connections, ends the present ones one by one over this time, and waits until they are gone.
     ///
-    /// Handlers in flight get the `close_grace` to answer. Clients reconnect as they are told to go, so another node
-    /// takes them over at an even pace.
+    /// Handlers in flight get the `close_grace` to answer, and disconnect hooks the same to end. Clients reconnect as they
+    /// are told to go, so another node takes them over at an even pace.
     ///
     /// Then this node takes leave of the others of its [`cluster`](super::Builder::cluster): what it emits afterwards
     /// reaches none of them.
@@ -168,6 +170,10 @@ impl SocketIo {
         let limit = self.0.config.close_grace * 2 + Duration::from_secs(1);
         if tokio::time::timeout(limit, self.0.links.empty()).await.is_err() {
             tracing::warn!(target: "socketio::engine", left = self.connections(), "connections did not end in time");
+        }
+        // They may have something for other nodes.
+        if tokio::time::timeout(self.0.config.close_grace, self.0.tasks.ended()).await.is_err() {
+            tracing::warn!(target: "socketio::engine", "disconnect hooks did not end in time");
         }
         // Side by side: where what connects the nodes does not answer, each takes its time.
         let spaces = self.0.registry.all();
@@ -201,10 +207,55 @@ impl Hub {
         }
     }
 
+    /// Spawns what a server that closes waits for.
+    pub(crate) fn spawn_awaited(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(self.tasks.one_more(task));
+    }
+
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         match Handle::try_current().ok().or_else(|| self.runtime.get().cloned()) {
             Some(runtime) => drop(runtime.spawn(task)),
             None => tracing::warn!(target: "socketio::engine", "no tokio runtime to run a hook on"),
+        }
+    }
+}
+
+/// The disconnect hooks that no connection's task runs any more, and the namespaces that take their leave.
+#[derive(Default)]
+struct Tasks {
+    running: AtomicUsize,
+    ended: Notify,
+}
+
+/// Counts a task, also one that is dropped.
+struct Running(Arc<Tasks>);
+
+impl Tasks {
+    fn one_more<F: Future<Output = ()>>(self: &Arc<Self>, task: F) -> impl Future<Output = ()> + use<F> {
+        self.running.fetch_add(1, Ordering::AcqRel);
+        let running = Running(self.clone());
+        async move {
+            task.await;
+            drop(running);
+        }
+    }
+
+    async fn ended(&self) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if self.running.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.ended.notify_waiters();
         }
     }
 }

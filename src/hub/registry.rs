@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tower_socketio_adapter::Adapter;
@@ -13,9 +13,9 @@ use super::{BoxFuture, ConfigError, Doors, Hub, Matched, Mount, NamePattern, Spa
 /// The longest name of a namespace that a pattern may bring into being, in bytes.
 const MAX_NAME: usize = 255;
 
-/// The namespaces of a server: declared ones, and those that patterns brought into being.
+/// The namespaces of a server: declared ones, and those that patterns brought into being, with the number of these.
 #[derive(Default)]
-pub(crate) struct Registry(RwLock<Inner>);
+pub(crate) struct Registry(RwLock<Inner>, AtomicUsize);
 
 #[derive(Default)]
 struct Inner {
@@ -23,7 +23,6 @@ struct Inner {
     parents: Vec<Arc<Parent>>,
     /// The names or patterns of namespaces by what programs call them.
     names: HashMap<Box<str>, Arc<str>>,
-    dynamic: usize,
     /// Where EIO3 clients are while no `/` is declared: they enter it without asking.
     empty_root: Option<Arc<Space>>,
     /// Its doors, if layers of the server stand in front of it.
@@ -257,6 +256,11 @@ impl Lease {
         Self { hub: self.hub.clone(), parent: self.parent.clone(), space: self.space.clone() }
     }
 
+    /// Whether the namespace ends with its last lease.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.parent.is_some()
+    }
+
     /// A lease on a child, which is made if it does not exist; `None` if there are too many.
     fn child(
         hub: &Arc<Hub>,
@@ -268,13 +272,12 @@ impl Lease {
         let space = match children.get(name) {
             Some(space) => space.clone(),
             None => {
-                {
-                    let mut inner = hub.registry.0.write().unwrap_or_else(PoisonError::into_inner);
-                    if inner.dynamic >= hub.config.max_dynamic {
-                        tracing::warn!(target: "socketio::namespace", name, "`max_dynamic` namespaces exist");
-                        return None;
-                    }
-                    inner.dynamic += 1;
+                // Who has the registry's lock waits for the children's: here, where those are locked, it is not taken.
+                let max = hub.config.max_dynamic;
+                let one_more = |dynamic| (dynamic < max).then_some(dynamic + 1);
+                if hub.registry.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
+                    tracing::warn!(target: "socketio::namespace", name, "`max_dynamic` namespaces exist");
+                    return None;
                 }
                 let space = space(hub, name, &parent.doors, params);
                 children.insert(name.into(), space.clone());
@@ -306,9 +309,9 @@ impl Drop for Lease {
         if self.space.users.fetch_sub(1, Ordering::Relaxed) == 1 {
             children.remove(self.space.name());
             drop(children);
-            self.hub.registry.0.write().unwrap_or_else(PoisonError::into_inner).dynamic -= 1;
+            self.hub.registry.1.fetch_sub(1, Ordering::Relaxed);
             let space = self.space.clone();
-            self.hub.spawn(async move { space.close().await });
+            self.hub.spawn_awaited(async move { space.close().await });
         }
     }
 }
@@ -318,7 +321,7 @@ impl fmt::Debug for Registry {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
         f.debug_struct("Registry")
             .field("declared", &inner.declared.len())
-            .field("dynamic", &inner.dynamic)
+            .field("dynamic", &self.1.load(Ordering::Relaxed))
             .finish_non_exhaustive()
     }
 }

@@ -108,15 +108,14 @@ impl Table {
     /// Removes a handler; `false` if there is none of this number.
     pub(crate) fn remove(&self, id: u64) -> bool {
         let mut table = self.write();
-        let mut found = false;
+        let mut removed = Vec::new();
         table.events.retain(|_, handlers| {
-            handlers.retain(|(other, _)| {
-                found |= *other == id;
-                *other != id
-            });
+            removed.extend(handlers.extract_if(.., |(other, _)| *other == id));
             !handlers.is_empty()
         });
-        found
+        // What it has captured may ask for the table as it ends.
+        drop(table);
+        !removed.is_empty()
     }
 
     /// Whether no handler may have this event.

@@ -231,10 +231,11 @@ impl Dispatch {
 
     pub(super) fn left(&mut self, cx: &mut Context<'_>, at: usize) {
         let entry = self.remove(at);
-        if let State::Entered(_lease, socket) | State::Entering(_lease, socket) = entry.state
-            && socket.end()
-        {
-            self.hooks(cx, socket, DisconnectReason::ClientNamespaceDisconnect);
+        if let State::Entered(lease, socket) | State::Entering(lease, socket) = entry.state {
+            let lease = self.hold(entry.key, lease);
+            if socket.end() {
+                self.hooks_in(cx, socket, DisconnectReason::ClientNamespaceDisconnect, lease);
+            }
         }
     }
 
@@ -242,20 +243,45 @@ impl Dispatch {
     pub(super) fn departed(&mut self, cx: &mut Context<'_>, departure: Departure) {
         let Departure { socket, reason } = departure;
         let own = |entry: &Entry| matches!(&entry.state, State::Entered(_, other) if *other == socket);
+        let mut held = None;
         if let Some(at) = self.entries.iter().position(own) {
             let entry = self.remove(at);
             self.remember(&entry.name);
+            if let State::Entered(lease, _) = entry.state {
+                held = self.hold(entry.key, lease);
+            }
         }
-        self.hooks(cx, socket, reason);
+        self.hooks_in(cx, socket, reason, held);
     }
 
     pub(super) fn hooks(&mut self, cx: &mut Context<'_>, socket: Socket, reason: DisconnectReason) {
+        self.hooks_in(cx, socket, reason, None);
+    }
+
+    /// Runs the hooks of a socket that has left, and holds its namespace as long.
+    fn hooks_in(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: Socket,
+        reason: DisconnectReason,
+        held: Option<Arc<Lease>>,
+    ) {
         let hooks = socket.clone().hooks(reason);
         let future = Box::pin(async move {
             hooks.await;
+            drop(held);
             Reply::empty()
         });
         self.start(cx, Running::new(0, Work::Hook { future, socket }));
+    }
+
+    /// Holds a namespace as long as work is in flight for the entry that was in it: what that emits is for those who
+    /// are there, on other nodes too. Only such namespaces are held that end.
+    fn hold(&mut self, key: u32, lease: Lease) -> Option<Arc<Lease>> {
+        let lease = lease.is_dynamic().then(|| Arc::new(lease))?;
+        let running = self.running.iter_mut().flat_map(|running| running.iter_mut());
+        running.filter(|work| work.key == key).for_each(|work| work.held = Some(lease.clone()));
+        Some(lease)
     }
 
     // ---- progress
@@ -321,17 +347,29 @@ impl Dispatch {
     // ---- the end
 
     /// Ends every socket; hooks and what is in flight go on by themselves.
-    pub(super) fn end(&mut self, reason: DisconnectReason, departures: Vec<Departure>) {
+    pub(super) fn end(&mut self, reason: DisconnectReason, mut departures: Vec<Departure>) {
         let hub = self.connection.hub.clone();
-        for Departure { socket, reason } in departures {
-            hub.spawn(socket.hooks(reason));
-        }
         for entry in std::mem::take(&mut self.entries) {
-            if let State::Entered(lease, socket) | State::Entering(lease, socket) = entry.state
-                && (socket.end_by(reason, lease) || !socket.was_accepted())
-            {
-                hub.spawn(socket.hooks(reason));
-            }
+            let (State::Entered(lease, socket) | State::Entering(lease, socket)) = entry.state else {
+                continue;
+            };
+            let has_ended = socket.end_by(reason, &lease);
+            let held = self.hold(entry.key, lease);
+            let hooks = if has_ended || !socket.was_accepted() {
+                socket.hooks(reason)
+            } else if let Some(at) = departures.iter().position(|departure| departure.socket == socket) {
+                let Departure { socket, reason } = departures.remove(at);
+                socket.hooks(reason)
+            } else {
+                continue;
+            };
+            hub.spawn_awaited(async move {
+                hooks.await;
+                drop(held);
+            });
+        }
+        for Departure { socket, reason } in departures {
+            hub.spawn_awaited(socket.hooks(reason));
         }
         (self.parked, self.parked_bytes, self.orphaned, self.parts) = (0, 0, 0, None);
         if let Some(running) = self.running.take() {
@@ -343,15 +381,16 @@ impl Dispatch {
     pub(super) fn leave_all(&mut self, cx: &mut Context<'_>) {
         for entry in std::mem::take(&mut self.entries) {
             self.forget(&entry);
-            let (State::Entered(_lease, socket) | State::Entering(_lease, socket)) = entry.state else {
+            let (State::Entered(lease, socket) | State::Entering(lease, socket)) = entry.state else {
                 continue;
             };
+            let held = self.hold(entry.key, lease);
             let ended = socket.end();
             if ended {
                 socket.tell_disconnect();
             }
             if ended || !socket.was_accepted() {
-                self.hooks(cx, socket, DisconnectReason::ServerNamespaceDisconnect);
+                self.hooks_in(cx, socket, DisconnectReason::ServerNamespaceDisconnect, held);
             }
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct Running {
     /// The work did not end at once.
     pub(super) waited: bool,
     pub(super) deadline: Option<(Pin<Box<Sleep>>, Duration)>,
+    /// The namespace, if its socket has left it.
+    pub(super) held: Option<Arc<Lease>>,
 }
 
 pub(super) enum Work {
@@ -43,7 +45,7 @@ pub(super) enum Done {
 
 impl Running {
     pub(super) fn new(key: u32, work: Work) -> Self {
-        Self { key, work, waited: false, deadline: None }
+        Self { key, work, waited: false, deadline: None, held: None }
     }
 
     /// Gives the work so much time from now on.

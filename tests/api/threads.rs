@@ -1,9 +1,11 @@
 //! Use from many threads, and from threads without a runtime; and from inside of `Serialize`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use tower_socketio::adapter::{Cluster, LocalBus};
 use tower_socketio::{Ack, Data, Namespace, Socket, SocketIo, TestClient};
 
 use crate::support::{Log, Test, join, serve};
@@ -130,5 +132,58 @@ async fn a_value_may_use_the_socket_while_it_is_serialised() -> Test {
         assert_eq!(client.next::<String>("outer").await?, "joined");
     }
     assert_eq!(client.emit_with_ack::<String>("ack", ()).await?, "joined");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn namespaces_begin_and_end_while_other_threads_look_for_all_of_them() -> Test {
+    const EACH: usize = 2_000;
+    let builder = SocketIo::builder().cluster(Cluster::new(LocalBus::new()));
+    let io = builder.namespace("/{room}", Namespace::new()).build()?;
+    let (over, ended) = (Arc::new(AtomicBool::new(false)), std::sync::mpsc::channel());
+    for thread in 0..2_usize {
+        let (io, ended) = (io.clone(), ended.0.clone());
+        std::thread::spawn(move || {
+            // In a cluster who emits brings it into being.
+            (0..EACH).for_each(|n| drop(io.of(&format!("/{thread}-{n}"))));
+            ended.send(()).expect("the test waits");
+        });
+    }
+    for _ in 0..2 {
+        let (io, over, ended) = (io.clone(), over.clone(), ended.0.clone());
+        std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                assert_eq!(io.of("/{room}").count(), 0);
+                assert!(io.socket("nobody").is_none());
+            }
+            ended.send(()).expect("the test waits");
+        });
+    }
+    for thread in 0..4 {
+        over.store(thread >= 2, Ordering::Relaxed);
+        ended.1.recv_timeout(Duration::from_secs(60)).expect("nobody waits for the other");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_removed_handler_has_captured_may_change_the_table_as_it_ends() -> Test {
+    struct Last(SocketIo);
+
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.of("/").on("again", async || {}).expect("it may");
+        }
+    }
+
+    let io = serve(Namespace::new());
+    let last = Arc::new(Last(io.clone()));
+    let id = io.of("/").on("once", async move || drop(last.clone()))?;
+    let (ended, end) = std::sync::mpsc::channel();
+    let remover = io.clone();
+    std::thread::spawn(move || ended.send(remover.of("/").off(id)));
+    assert!(end.recv_timeout(Duration::from_secs(10))?);
+    let client = join(&io).await;
+    assert!(client.emit_with_ack::<()>("again", ()).await.is_ok());
     Ok(())
 }

@@ -38,7 +38,7 @@ impl Socket {
     }
 
     /// Ends the socket as [`end`](Self::end) does, and keeps what its client needs to come back, if it may.
-    pub(crate) fn end_by(&self, reason: DisconnectReason, lease: Lease) -> bool {
+    pub(crate) fn end_by(&self, reason: DisconnectReason, lease: &Lease) -> bool {
         let (Some(trail), Some(log)) = (&self.0.trail, self.0.space.log()) else { return self.end() };
         if !reason.is_recoverable() || self.io().hub().is_draining() || self.has_ended() {
             return self.end();
@@ -66,7 +66,7 @@ impl Socket {
                 extensions,
                 left: packets.head(),
                 at: Instant::now(),
-                lease,
+                lease: lease.again(),
             }));
         }
         drop(packets);
@@ -81,7 +81,7 @@ impl Socket {
     pub(super) fn take_over(&self, lease: Lease) {
         tracing::debug!(target: "socketio::socket", socket = self.tag(), "its client is back by another connection");
         let reason = DisconnectReason::TransportClose;
-        if self.end_by(reason, lease)
+        if self.end_by(reason, &lease)
             && let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason })
         {
             self.0.io.hub().spawn(departure.socket.hooks(departure.reason));

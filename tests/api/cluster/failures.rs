@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tower_socketio::adapter::{Bus, Cluster, LocalBus, Message, MessageKind, To};
 use tower_socketio::{AdapterError, Namespace};
 
@@ -97,5 +98,32 @@ async fn messages_that_are_no_events_reach_nobody() -> Test {
     );
     bus.publish(&message, To::All).await?;
     assert_eq!(log.reach(1).await, ["event"]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn placeholders_without_an_attachment_reach_nobody() -> Test {
+    let bus = LocalBus::new();
+    let io = node(&Cluster::new(bus.clone()), Namespace::new());
+    idle().await;
+    let mut client = join(&io).await;
+    let say = async |number: usize| {
+        let data = format!(
+            r#"{{"packet":{{"type":5,"data":["e",{{"_placeholder":true,"num":{number}}}]}},"opts":{{}}}}"#
+        );
+        let attachments = vec![Bytes::from_static(b"attached")];
+        let message = Message::new(
+            MessageKind::Broadcast,
+            Some("/".into()),
+            "someone".into(),
+            data.into(),
+            attachments,
+        );
+        bus.publish(&message, To::All).await
+    };
+    say(1).await?;
+    nothing_came(&io, &mut client).await?;
+    say(0).await?;
+    assert_eq!(client.next::<Bytes>("e").await?, "attached");
     Ok(())
 }

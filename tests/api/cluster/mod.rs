@@ -2,6 +2,7 @@
 
 mod answers;
 mod broadcasts;
+mod dynamic;
 mod failures;
 mod programs;
 mod remote;

@@ -20,6 +20,14 @@ impl Left {
         }
     }
 
+    /// A node has taken its leave or fallen silent; returns whether it was waited for.
+    ///
+    /// Before the nodes have been counted nobody knows whether it will be among them: if it is, it is waited for in vain,
+    /// which the asker hears. Otherwise another one's answer would be missing and nobody would hear of it.
+    pub(super) fn lose(&mut self, node: &Node) -> bool {
+        !matches!(self, Self::Counted { expected: None, .. }) && self.strike(node)
+    }
+
     /// A node has said for the first time that it is there; returns whether it is waited for, too.
     pub(super) fn add(&mut self, node: &Node) -> bool {
         match self {

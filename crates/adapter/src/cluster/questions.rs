@@ -52,9 +52,18 @@ impl Questions {
         }
     }
 
-    /// Everybody has answered; returns the acknowledgement id to be forgotten.
-    pub(super) fn answered(&self, node: &Node, request: &str) -> Option<u64> {
-        self.lock().get_mut(&(node.clone(), request.into()))?.ack.take()
+    /// Everybody has answered; returns the acknowledgement id to be forgotten. It is remembered until then, if it is no
+    /// longer of use before.
+    pub(super) fn answered(&self, node: &Node, request: &str, until: Instant) -> Option<u64> {
+        let mut questions = self.lock();
+        let question = questions.get_mut(&(node.clone(), request.into()))?;
+        question.until = question.until.min(until);
+        question.ack.take()
+    }
+
+    /// Whether answers are still of use.
+    pub(super) fn is_open(&self, node: &Node, request: &str) -> bool {
+        self.lock().get(&(node.clone(), request.into())).is_some_and(|question| question.ack.is_some())
     }
 
     /// Removes the questions whose time is up, and returns their acknowledgement ids and whether others are left.
@@ -98,7 +107,7 @@ mod tests {
         let (questions, node, now) = (Questions::default(), Node::from("n"), Instant::now());
         assert_eq!(questions.begin(&node, "r", now), Verdict::Take);
         questions.asking(&node, "r", 7);
-        assert_eq!(questions.answered(&node, "r"), Some(7));
+        assert_eq!(questions.answered(&node, "r", now), Some(7));
         assert_eq!(questions.begin(&node, "r", now), Verdict::Repeated);
         assert_eq!(questions.begin(&"other".into(), "r", now), Verdict::Take);
         assert_eq!(questions.expire(now), (vec![], false));

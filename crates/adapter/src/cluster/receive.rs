@@ -147,10 +147,8 @@ impl Shared {
         match self.questions.begin(node, &request, Instant::now() + within) {
             Verdict::Take => {}
             Verdict::Repeated => return None,
-            Verdict::TooMany => {
-                relay.count(0);
-                return None;
-            }
+            // Without an answer the asker knows that one is missing.
+            Verdict::TooMany => return None,
         }
         self.sweep_soon();
         let mut asked = 0;
@@ -160,6 +158,10 @@ impl Shared {
             }
             let answers: Arc<dyn Answers> = relay.clone();
             asked = self.local.broadcast_with_ack(&packet, to, &answers);
+            if let Some(ack) = packet.ack().filter(|_| !self.questions.is_open(node, &request)) {
+                // It was over before all had been asked, who are to be forgotten again.
+                self.forget(vec![ack]);
+            }
         }
         relay.count(asked);
         Some(())

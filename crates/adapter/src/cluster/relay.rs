@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::nodes::Node;
 use super::shared::Shared;
@@ -54,7 +55,8 @@ impl Relay {
         let done = progress.asked.is_some_and(|asked| asked <= progress.answered);
         drop(progress);
         if done {
-            shared.forget(Vec::from_iter(shared.questions.answered(&self.node, &self.request)));
+            let until = Instant::now() + shared.options.request_timeout;
+            shared.forget(Vec::from_iter(shared.questions.answered(&self.node, &self.request, until)));
         }
     }
 

@@ -160,7 +160,7 @@ impl Request {
     /// A node is gone.
     pub(super) fn gone(&self, node: &Node) {
         let mut progress = self.lock();
-        let waited_for = progress.left.number() > 0 && progress.left.strike(node);
+        let waited_for = progress.left.number() > 0 && progress.left.lose(node);
         match &self.asker {
             Asker::Sockets(answers) => {
                 let lost = progress.shares.get_mut(node).map_or(0, Share::give_up);

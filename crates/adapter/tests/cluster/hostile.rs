@@ -222,6 +222,68 @@ async fn only_so_many_questions_are_taken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_too_much_is_not_told_that_nobody_is_there() {
+    let bus = LocalBus::new();
+    let node = Node::start(&bus).await;
+    node.socket("s", &[]);
+    let stranger = Stranger::new(&bus, "n").await;
+    let ask = async |number: usize| {
+        let data = format!(
+            r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{number}","opts":{{"flags":{{"timeout":1e12}}}}}}"#
+        );
+        stranger.say(MessageKind::Broadcast, data).await;
+    };
+    let counts = || {
+        let messages = stranger.messages().into_iter();
+        messages.filter(|message| message.kind == MessageKind::BroadcastClientCount).count()
+    };
+    for number in 0..10_000 {
+        ask(number).await;
+    }
+    assert_eq!(counts(), 10_000);
+    ask(10_000).await;
+    assert_eq!(counts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_that_everybody_has_answered_leave_room_for_others() {
+    let (node, inbox) = direct().await;
+    let (socket, _) = node.socket("s", &[]);
+    for round in 0..3 {
+        for number in 0..9_000 {
+            let data = format!(
+                r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{round}-{number}","opts":{{"flags":{{"timeout":1e7}}}}}}"#
+            );
+            inbox.message(incoming(MessageKind::Broadcast, "n", data));
+            socket.answer("[1]");
+        }
+        tokio::time::sleep(7 * SECOND).await;
+    }
+    assert_eq!(node.cluster.ignored(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_leaves_before_it_is_counted_does_not_stand_for_another_one() {
+    let bus = LocalBus::counted();
+    let mut slow = Faulty::new(&bus, |_| Fate::Pass);
+    slow.counting = SECOND;
+    let node = Node::start(&slow).await;
+    let stays = Stranger::new(&bus, "stays").await;
+    let adapter = node.adapter.clone();
+    let fetch = tokio::spawn(async move { adapter.fetch(&Target::default()).await });
+    // It has left the bus, which counts it no more, and its leave comes behind the question.
+    settle().await;
+    let id = asked(&stays, MessageKind::FetchSockets);
+    stays.say_as("gone", MessageKind::AdapterClose, "").await;
+    tokio::time::sleep(SECOND).await;
+    let found = format!(r#"{{"requestId":"{id}","sockets":[{{"id":"a","rooms":[],"data":{{}}}}]}}"#);
+    stays.say(MessageKind::FetchSocketsResponse, found).await;
+    let ids: Vec<_> =
+        fetch.await.unwrap().unwrap().into_iter().map(|socket: RemoteSocket| socket.id).collect();
+    assert_eq!(ids, ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn numbers_that_nobody_can_mean_are_bounded() {
     let bus = LocalBus::new();
     let node = Node::start(&bus).await;

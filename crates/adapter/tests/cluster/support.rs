@@ -264,12 +264,15 @@ pub(crate) struct Faulty {
     pub(crate) rooms: Log,
     /// How long it takes to subscribe.
     pub(crate) opening: Duration,
+    /// How long it takes to count.
+    pub(crate) counting: Duration,
 }
 
 impl Faulty {
     pub(crate) fn new(bus: &LocalBus, fate: impl Fn(&Message) -> Fate + Send + Sync + 'static) -> Self {
         let (deaf, rooms) = Default::default();
-        Self { inner: bus.clone(), fate: Arc::new(fate), deaf, rooms, opening: Duration::ZERO }
+        let (opening, counting) = (Duration::ZERO, Duration::ZERO);
+        Self { inner: bus.clone(), fate: Arc::new(fate), deaf, rooms, opening, counting }
     }
 
     /// A node on it can be made to end without a word.
@@ -333,7 +336,10 @@ impl Bus for Faulty {
     }
 
     fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
-        self.inner.count(namespace)
+        Box::pin(async move {
+            tokio::time::sleep(self.counting).await;
+            self.inner.count(namespace).await
+        })
     }
 
     fn room_opened(&self, namespace: &str, _: &str, room: &str) {
