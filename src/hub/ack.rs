@@ -199,6 +199,17 @@ impl Asks {
         ask.outstanding.insert(socket.clone());
     }
 
+    /// A socket is not asked after all; `false` if it has left meanwhile, and was counted as one that is lost.
+    pub(super) fn not_asked(&self, id: u64, socket: &str) -> bool {
+        let mut asks = self.lock();
+        let Some(ask) = asks.get_mut(&id) else { return true };
+        let was_asked = ask.outstanding.remove(socket);
+        let over = if ask.is_over() { asks.remove(&id) } else { None };
+        drop(asks);
+        drop(over);
+        was_asked
+    }
+
     /// Nobody waits for the answers any more.
     pub(crate) fn forget(&self, id: u64) {
         let ask = self.lock().remove(&id);

@@ -49,10 +49,10 @@ impl Member for Inner {
     }
 
     fn ask(&self, packet: &Outgoing, flags: Flags, answers: &Arc<dyn Answers>) -> bool {
-        if let Some(id) = packet.ack() {
-            self.space.asks().asked(id, &self.id, answers);
-        }
-        self.deliver(packet, flags)
+        let Some(id) = packet.ack() else { return self.deliver(packet, flags) };
+        // Before it can answer. Who is not asked must not be counted as lost when it leaves.
+        self.space.asks().asked(id, &self.id, answers);
+        self.deliver(packet, flags) || !self.space.asks().not_asked(id, &self.id)
     }
 
     fn disconnect(&self, close: bool) {

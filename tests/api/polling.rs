@@ -1,6 +1,7 @@
 //! The API over long-polling, where it differs: who is writable, and what a dropped poll means.
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
@@ -9,7 +10,7 @@ use tower_socketio::{
     WireError,
 };
 
-use crate::support::{Log, Test, idle, serve};
+use crate::support::{Log, Test, idle, join, serve};
 
 /// A client that polls.
 pub(crate) struct Polling {
@@ -126,5 +127,28 @@ async fn a_client_that_a_gate_refuses_reads_why_before_it_is_disconnected() -> T
         idle().await;
         assert_eq!(io.connections(), usize::from(end.is_empty()));
     }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_not_asked_and_leaves_takes_nobody_elses_answer_along() -> Test {
+    let io = serve(Namespace::new());
+    let client = Polling::open(&io).await;
+    client.post("40").await;
+    client.get().await;
+    let dropped = io.of("/").sockets().pop().expect("the socket is here");
+    let mut asked = join(&io).await;
+    let mut answers = io.of("/").volatile().emit_with_ack::<u8>("q", ());
+    dropped.disconnect();
+    let (answered, first) = tokio::join!(
+        async {
+            idle().await;
+            asked.answer::<()>("q", 7).await
+        },
+        answers.next()
+    );
+    answered?;
+    assert_eq!(first.expect("one was asked")?, 7);
+    assert!(answers.next().await.is_none());
     Ok(())
 }
