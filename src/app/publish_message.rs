@@ -17,7 +17,7 @@ use crate::hub::PublicError;
 /// |---|---|---|---|
 /// | – | – | any | everybody in the namespace |
 /// | given | – | any | the room |
-/// | – | given | `false` | this socket alone |
+/// | – | given | `false` | the socket's own room, in which it is alone unless another was let join it by that name |
 /// | – | given | `true` | everybody in the namespace but this socket |
 /// | given | given | `true` | the room but this socket |
 /// | given | given | `false` | [`PublishError::RoomWithSocketNeedsBroadcast`] |
@@ -42,7 +42,8 @@ pub struct PublishMessage {
     pub data: Vec<Value>,
     /// The namespace; `default` and an empty text mean `/`, `blog` means `/blog`.
     ///
-    /// Without it `/` is meant, but for one socket alone: that is found in whichever namespace it is.
+    /// Without it `/` is meant, but for one socket alone: that is found in whichever namespace of this node it is, on any
+    /// node. A namespace that came from a pattern and has nobody here is to be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// A room, by the plain name it has; no name is that of a user's room.

@@ -295,7 +295,8 @@ impl Answers for Collector {
 
 /// The answers to a broadcast, as they come; its last item says how many clients gave none.
 ///
-/// It ends when everybody has answered or left, or the time is up. Dropping it forgets the question. Another node that
+/// It ends when everybody has answered or left, or the time is up; that a client of another node has left is not known
+/// here, unless the whole node has. Dropping it forgets the question. Another node that
 /// has not said how many clients it asked counts as one that gave no answer.
 pub struct AckStream<A> {
     receiver: mpsc::UnboundedReceiver<Answer>,

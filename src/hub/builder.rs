@@ -295,6 +295,8 @@ impl Builder {
     }
 
     /// Makes each namespace's adapter, from its name (default: rooms in memory, [`LocalAdapter`](crate::LocalAdapter)).
+    ///
+    /// It is called with locks held: it must not call the server, and must not panic.
     pub fn adapter(mut self, make: impl Fn(&str) -> Arc<dyn Adapter> + Send + Sync + 'static) -> Self {
         self.config.adapter = Arc::new(make);
         self.config.clustered = false;

@@ -22,14 +22,14 @@ impl Home for SpaceHome {
         deliver: &mut dyn FnMut(&Arc<Outgoing>),
     ) {
         let Some(space) = self.space.upgrade() else { return };
-        if read(&args, &attachments).is_some() {
+        if self.read(&args, &attachments).is_some() {
             space.share(args, attachments, to, |packet| deliver(packet));
         }
     }
 
     fn question(&self, args: Bytes, attachments: Vec<Bytes>) -> Option<Arc<Outgoing>> {
         let space = self.space.upgrade()?;
-        read(&args, &attachments)?;
+        self.read(&args, &attachments)?;
         Some(space.outgoing(args, attachments, Some(space.next_ack())))
     }
 
@@ -41,7 +41,7 @@ impl Home for SpaceHome {
 
     fn server_event(&self, args: Bytes, attachments: Vec<Bytes>, answer: Option<ServerAnswer>) {
         let (Some(space), Some(hub)) = (self.space.upgrade(), self.hub.upgrade()) else { return };
-        let Some(arguments) = read(&args, &attachments) else { return };
+        let Some(arguments) = self.read(&args, &attachments) else { return };
         let expose = hub.config.expose_errors;
         let event = ServerEvent::new(SocketIo::from(hub.clone()), space.clone(), arguments);
         let handlers = space.doors().server_event(event);
@@ -58,29 +58,33 @@ impl Home for SpaceHome {
     }
 }
 
-/// What another node sent, if that is an event: clients and handlers are to get no text that is not JSON.
-fn read(args: &Bytes, attachments: &[Bytes]) -> Option<Arguments> {
-    let read = || {
-        let json = std::str::from_utf8(args).map_err(WireError::from)?;
-        serde_json::from_str::<Vec<IgnoredAny>>(json)?;
-        let packet = Packet {
-            kind: Kind::Event,
-            namespace: "/",
-            query: None,
-            id: None,
-            data: Data::Json(json),
-            attachments: attachments.to_vec(),
+impl SpaceHome {
+    /// What another node sent, if that is an event: clients and handlers are to get no text that is not JSON.
+    fn read(&self, args: &Bytes, attachments: &[Bytes]) -> Option<Arguments> {
+        let read = || {
+            let json = std::str::from_utf8(args).map_err(WireError::from)?;
+            serde_json::from_str::<Vec<IgnoredAny>>(json)?;
+            let packet = Packet {
+                kind: Kind::Event,
+                namespace: "/",
+                query: None,
+                id: None,
+                data: Data::Json(json),
+                attachments: attachments.to_vec(),
+            };
+            let arguments = Arguments::event(&packet)?;
+            let is_json = self.hub.upgrade().is_none_or(|hub| hub.config.parser.is_json());
+            if !attachments.is_empty() || !is_json {
+                // A client whose decoder finds no attachment for a placeholder closes its connection, and a parser that
+                // is not JSON's encodes what is nested only so deep.
+                arguments.deserialize_all::<Vec<Any>>()?;
+            }
+            Ok::<_, WireError>(arguments)
         };
-        let arguments = Arguments::event(&packet)?;
-        if !attachments.is_empty() {
-            // A client whose decoder finds no attachment for a placeholder closes its connection.
-            arguments.deserialize_all::<Vec<Any>>()?;
-        }
-        Ok::<_, WireError>(arguments)
-    };
-    read()
-        .inspect_err(|error| {
-            tracing::warn!(target: "socketio::adapter", %error, "another node sent what is no event");
-        })
-        .ok()
+        read()
+            .inspect_err(|error| {
+                tracing::warn!(target: "socketio::adapter", %error, "another node sent what is no event");
+            })
+            .ok()
+    }
 }

@@ -173,7 +173,7 @@ impl Socket {
         }
         self.tell_disconnect();
         if let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason }) {
-            self.0.io.hub().spawn(departure.socket.hooks(departure.reason));
+            self.0.io.hub().spawn_awaited(departure.socket.hooks(departure.reason));
         }
     }
 

@@ -66,7 +66,9 @@ impl Registry {
         let (mut declared, mut called) = (HashSet::new(), HashMap::new());
         for (pattern, names, _) in &checked {
             let pattern = pattern.as_str();
-            if inner.is_declared(pattern) || !declared.insert(pattern) {
+            // Clients of one name would be in two namespaces.
+            let lives = inner.parents.iter().any(|parent| parent.children().contains_key(pattern));
+            if lives || inner.is_declared(pattern) || !declared.insert(pattern) {
                 return Err(ConfigError::DuplicateNamespace(pattern.to_owned()));
             }
             for name in names {

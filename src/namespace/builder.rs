@@ -202,6 +202,7 @@ impl<S: Clone + Send + Sync + 'static> Namespace<S> {
 
     /// Handles an event that the program of another node emits with
     /// [`Broadcast::server_side_emit`](crate::Broadcast::server_side_emit). Of several handlers the first answer counts.
+    /// At most 1024 events are handled at a time; further ones are answered with an error.
     ///
     /// The names `connect`, `connection` and `new_namespace` are a [`ConfigError::ReservedEvent`] when the namespace is
     /// declared.

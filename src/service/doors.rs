@@ -19,6 +19,9 @@ use crate::namespace::Table;
 /// How many errors of a namespace are told to its hooks at a time.
 const TOLD_AT_ONCE: usize = 1024;
 
+/// How many events of other nodes' programs a namespace handles at a time.
+const ANSWERED_AT_ONCE: usize = 1024;
+
 /// The doors of one declared namespace.
 pub(super) struct TableDoors {
     table: Arc<Table>,
@@ -28,6 +31,8 @@ pub(super) struct TableDoors {
     returns: Option<Returns>,
     /// Clients cause errors faster than hooks may tell of them.
     telling: Arc<Semaphore>,
+    /// And so may other nodes cause events.
+    answering: Arc<Semaphore>,
 }
 
 impl TableDoors {
@@ -44,7 +49,14 @@ impl TableDoors {
         let emits = (!layers.is_empty())
             .then(|| layers.iter().rev().fold(EmitService::innermost(), |inner, wrap| wrap(inner)));
         let returns = table.fixed.reconnect_window.map(Returns::new);
-        Self { table, connect, emits, returns, telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)) }
+        Self {
+            table,
+            connect,
+            emits,
+            returns,
+            telling: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
+            answering: Arc::new(Semaphore::new(ANSWERED_AT_ONCE)),
+        }
     }
 }
 
@@ -157,7 +169,17 @@ impl Doors for TableDoors {
     }
 
     fn server_event(&self, event: ServerEvent) -> BoxFuture<Reply> {
-        Box::pin(answers(self.table.server(event.event()), event))
+        let Ok(permit) = self.answering.clone().try_acquire_owned() else {
+            tracing::warn!(target: "socketio::namespace", event = event.event(), "too many events of other nodes");
+            let error = WireError::new("too many events at a time").code("overloaded");
+            return Box::pin(std::future::ready(Reply::error(error)));
+        };
+        let handlers = self.table.server(event.event());
+        Box::pin(async move {
+            let answer = answers(handlers, event).await;
+            drop(permit);
+            answer
+        })
     }
 
     fn add(&self, event: &str, endpoint: Arc<dyn Endpoint<PacketRequest>>) -> Result<u64, ConfigError> {

@@ -19,7 +19,8 @@ impl SocketIo {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for a malformed or taken name and for reserved events.
+    /// [`ConfigError`] for a malformed name, for one that is taken, also by a namespace that a pattern has brought into
+    /// being, and for reserved events.
     pub fn namespace(&self, pattern: impl Into<Pattern>, namespace: Namespace) -> Result<(), ConfigError> {
         self.declare(vec![mount(pattern.into(), namespace)])
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tower_socketio::{Ack, Data, Namespace, Path, Pattern, Socket, SocketIo, TestClient, TestError};
+use tower_socketio::{
+    Ack, ConfigError, Data, Namespace, Path, Pattern, Socket, SocketIo, TestClient, TestError,
+};
 
 use crate::adapter::Noting;
 use crate::support::{Gate, Log, Raw, Test, idle};
@@ -233,5 +235,17 @@ async fn the_query_of_a_name_is_no_part_of_it() -> Test {
     raw.send(&format!("40/chat/a?token=1,{}", json!({}))).await;
     assert!(raw.next().await.starts_with("40/chat/a,{"));
     assert_eq!(io.of("/chat/a").count(), 1);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_somebody_is_in_by_a_pattern_cannot_be_declared() -> Test {
+    let io = SocketIo::builder().namespace("/chat/{room}", Namespace::new()).build()?;
+    let mut client = TestClient::new(&io).connect("/chat/a").await?;
+    let taken = io.namespace("/chat/a", Namespace::new());
+    assert!(matches!(taken, Err(ConfigError::DuplicateNamespace(name)) if name == "/chat/a"));
+    client.disconnect();
+    idle().await;
+    io.namespace("/chat/a", Namespace::new())?;
     Ok(())
 }

@@ -94,7 +94,8 @@ impl HostHandle {
 
     /// Tells the host to end, with exit code 0 unless it was told another before, and waits until it has.
     ///
-    /// For a host that has not begun to start this does nothing.
+    /// For a host that has not begun to start this does nothing. In an `on_exit`, which the host waits for, it would wait
+    /// for itself: [`shutdown`](Self::shutdown) is for hooks.
     ///
     /// # Cancel safety
     ///

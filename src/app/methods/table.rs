@@ -87,7 +87,7 @@ impl Methods {
     /// Defines a method by the name that it has in a table, which may be this one, or replaces the one of this name.
     ///
     /// The table is asked whenever it is called, so the method can be defined there later; as long as it is not, a call is
-    /// the error `invalid method`.
+    /// the error `invalid method`. Two tables that have methods of each other keep each other for ever.
     ///
     /// # Errors
     ///

@@ -109,7 +109,7 @@ async fn placeholders_without_an_attachment_reach_nobody() -> Test {
     let mut client = join(&io).await;
     let say = async |number: usize| {
         let data = format!(
-            r#"{{"packet":{{"type":5,"data":["e",{{"_placeholder":true,"num":{number}}}]}},"opts":{{}}}}"#
+            r#"{{"packet":{{"type":5,"data":["e",{{"_placeholder":true,"num":{number}}}]}},"opts":{{"rooms":[],"except":[],"flags":{{}}}}}}"#
         );
         let attachments = vec![Bytes::from_static(b"attached")];
         let message = Message::new(
@@ -126,4 +126,30 @@ async fn placeholders_without_an_attachment_reach_nobody() -> Test {
     say(0).await?;
     assert_eq!(client.next::<Bytes>("e").await?, "attached");
     Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+#[cfg(feature = "msgpack")]
+async fn what_a_parser_cannot_encode_reaches_nobody() -> Test {
+    let bus = LocalBus::new();
+    let io = tower_socketio::SocketIo::builder()
+        .cluster(Cluster::new(bus.clone()))
+        .parser(tower_socketio::Parser::MsgPack)
+        .namespace("/", Namespace::new())
+        .build()?;
+    idle().await;
+    let mut client = join(&io).await;
+    for (depth, came) in [(10, true), (1000, false)] {
+        let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let data = format!(
+            r#"{{"packet":{{"type":2,"data":["e",{nested}]}},"opts":{{"rooms":[],"except":[],"flags":{{}}}}}}"#
+        );
+        let (namespace, node) = (Some("/".into()), "someone".into());
+        let message = Message::new(MessageKind::Broadcast, namespace, node, data.into(), Vec::new());
+        bus.publish(&message, To::All).await?;
+        if came {
+            client.next::<serde_json::Value>("e").await?;
+        }
+    }
+    nothing_came(&io, &mut client).await
 }

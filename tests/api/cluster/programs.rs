@@ -121,3 +121,26 @@ async fn an_event_that_fails_or_that_nobody_handles_is_answered_with_an_error() 
     }
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_events_are_handled_at_a_time() -> Test {
+    let log = Log::new();
+    let [one, _two] = nodes(|_| {
+        let log = log.clone();
+        let wait = move || {
+            log.push("began");
+            std::future::pending::<()>()
+        };
+        Namespace::new().on_server("wait", wait)
+    })
+    .await;
+    for _ in 0..1024 {
+        one.of("/").server_side_emit("wait", ())?;
+    }
+    log.reach(1024).await;
+    let mut answers = one.of("/").server_side_emit_with_ack::<serde_json::Value>("wait", ());
+    let answer = answers.next().await.expect("an answer")?;
+    assert_eq!(answer["error"]["code"], "overloaded");
+    assert_eq!(log.all().len(), 1024);
+    Ok(())
+}
