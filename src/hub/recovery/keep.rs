@@ -92,11 +92,11 @@ impl Keep {
         (session.at.elapsed() < self.options.window).then_some(session)
     }
 
-    /// Takes a session out.
+    /// Takes the session of the same socket out, which may be a later one by now.
     pub(super) fn forget(&self, session: &Session) {
         let gone = self.sessions().remove(&session.id);
-        if gone.is_some() {
-            self.shrunk(session.size);
+        if let Some(gone) = gone {
+            self.shrunk(gone.size);
         }
     }
 

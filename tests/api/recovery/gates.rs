@@ -90,3 +90,33 @@ async fn what_it_is_told_before_the_decision_does_not_move_its_offset() -> Test 
     assert_eq!(client.next::<String>("news").await?, "missed");
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_were_told_that_they_are_back_the_stranger_forgets_what_the_other_left() -> Test {
+    let held = std::sync::Arc::new(());
+    let hold = held.clone();
+    let io = recovering(gated(&Log::new()).on("grow", async move |socket: Socket| {
+        socket.extensions().insert(hold.clone());
+        socket.join((0..100).map(|n| format!("a room with a long name, number {n}")).collect::<Vec<_>>());
+        tower_socketio::Ack(())
+    }));
+    let client = away(&io).await;
+    let auth = json!({ "pid": client.pid(), "offset": "0" });
+    let mut slow = TestClient::new(&io).auth(auth).connect("/").await?;
+    assert_eq!(slow.id(), &client.pid().expect("a pid")[..20]);
+    // The other one comes back, and leaves more behind than it had before.
+    let mut quick = client.connect("/").await?;
+    authenticate(&mut quick, "ada").await;
+    assert_eq!(quick.next::<String>("news").await?, "missed");
+    assert!(quick.next::<bool>("authenticated").await?);
+    quick.emit_with_ack::<()>("grow", ()).await?;
+    lose(&mut quick).await;
+    authenticate(&mut slow, "bob").await;
+    let told: Result<Value, _> = slow.next("news").await;
+    assert!(matches!(told, Err(TestError::Closed)), "{told:?}");
+    // All that is kept ends with the window, and with it whoever looks after it.
+    drop((io, slow, quick));
+    tokio::time::sleep(super::SECOND * 200).await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    Ok(())
+}
