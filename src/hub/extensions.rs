@@ -1,7 +1,9 @@
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+
+use super::claims::are_claims;
 
 /// Data of one socket by type: one value of each type, cloned on the way out.
 ///
@@ -51,11 +53,9 @@ impl<T: Clone + Send + Sync + 'static> AnyClone for T {
     }
 }
 
-/// Every `Claims<T>` says who a client is, and so it is told by its name: the type itself is of a room above.
-const CLAIMS: &str = concat!(env!("CARGO_CRATE_NAME"), "::extract::claims::Claims<");
-
 fn lasts<T>() -> Lasts {
-    if type_name::<T>().starts_with(CLAIMS) { Lasts::Claims } else { Lasts::Client }
+    // Every `Claims<T>` says who a client is.
+    if are_claims::<T>() { Lasts::Claims } else { Lasts::Client }
 }
 
 impl Extensions {
