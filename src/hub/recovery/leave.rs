@@ -8,6 +8,7 @@ use tower_socketio_adapter::Flags;
 use tower_socketio_proto::socketio::Kind;
 
 use super::accept::cannot_clone;
+use super::keep::let_go;
 use super::session::Session;
 use super::{Logged, Trail};
 use crate::hub::socket::CLOSED;
@@ -70,7 +71,7 @@ impl Socket {
             }));
         }
         drop(packets);
-        drop(gone);
+        let_go(gone);
         self.clean_up(left);
         log.keep().balance();
         log.keep().watch();

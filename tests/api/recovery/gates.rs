@@ -120,3 +120,42 @@ async fn of_two_who_were_told_that_they_are_back_the_stranger_forgets_what_the_o
     assert_eq!(std::sync::Arc::strong_count(&held), 1);
     Ok(())
 }
+
+/// Emits when it is dropped.
+struct Farewell(Socket);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.emit("news", "nobody listens early any more");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_listens_early_may_emit_when_it_is_dropped() -> Test {
+    use tower_socketio::{ConnectRequest, IntoReply, Recovery, connect};
+    for recovery in [None, Some(Recovery::new())] {
+        let namespace = Namespace::new().connect_layer(connect::from_fn(
+            async |request: ConnectRequest, next: connect::Next| {
+                let farewell = Farewell(request.socket().clone());
+                request.greet(move |_| {
+                    let Farewell(_) = &farewell;
+                    ().into_reply()
+                });
+                let is_refused = request.auth().is_some();
+                let accepted = next.run(request).await?;
+                if is_refused { Err(WireError::new("no")) } else { Ok(accepted) }
+            },
+        ));
+        let builder = SocketIo::builder().namespace("/", namespace);
+        let io = match recovery {
+            Some(recovery) => builder.recovery(recovery).build()?,
+            None => builder.build()?,
+        };
+        let mut client = join(&io).await;
+        assert_eq!(client.next::<String>("news").await?, "nobody listens early any more");
+        let mut refused = TestClient::new(&io).auth(json!({ "refuse": true })).connect("/").await?;
+        let told: Result<Value, _> = refused.next("news").await;
+        assert!(matches!(told, Err(TestError::Closed)), "{told:?}");
+    }
+    Ok(())
+}
