@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use super::claims::are_claims;
+use super::recovery::drop_unlocked;
 
 /// Data of one socket by type: one value of each type, cloned on the way out.
 ///
@@ -134,6 +135,14 @@ impl Extensions {
 
     pub(super) fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |map| map.len())
+    }
+}
+
+impl Drop for Extensions {
+    fn drop(&mut self) {
+        if let Some(map) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            drop_unlocked(map);
+        }
     }
 }
 
