@@ -73,6 +73,10 @@ impl Socket {
         drop(packets);
         let_go(gone);
         self.clean_up(left);
+        if self.io().hub().is_draining() {
+            // It began meanwhile, and may have forgotten before this was there to be forgotten.
+            log.keep().clear();
+        }
         log.keep().balance();
         log.keep().watch();
         true
