@@ -45,8 +45,8 @@ mod reconnected;
 mod socket;
 mod state;
 
+pub use crate::hub::Claims;
 pub use axum_core::extract::FromRef;
-pub use claims::Claims;
 pub use connect::{Auth, Http};
 pub use data::{Data, Event};
 pub use extension::Extension;

@@ -126,7 +126,8 @@ impl Builder {
     }
 
     /// The most namespaces that patterns may have brought into being at a time (default: 100 000); further names are
-    /// refused. A dynamic namespace ends when its last socket leaves.
+    /// refused. A dynamic namespace ends when its last socket leaves and, with [`recovery`](Self::recovery), nobody may
+    /// come back to it any more: so long it counts.
     pub fn max_dynamic(mut self, number: usize) -> Self {
         self.config.max_dynamic = number;
         self
@@ -308,12 +309,15 @@ impl Builder {
     /// The official client does that by itself, from version 4.6 on: [`recovered`](crate::Socket::recovered) is true at
     /// both ends. The socket has its id again, its rooms, its [`extensions`](crate::Socket::extensions) (clones of them)
     /// and, before everything else, the events that it missed, in order and each once. Not kept are events that ask for an
-    /// acknowledgement and volatile ones. Who left on purpose, or was made to leave, does not come back so.
+    /// acknowledgement and volatile ones; and what [`Overflow`](crate::Overflow) has dropped is not made up for once the
+    /// client has got a later event. What counts is the rooms that it was in at the end. Who left on purpose, or was made to leave, does not come back so.
     ///
     /// Connect layers and hooks of `on_connect` run again and may refuse. Who the client is they decide anew:
     /// [`Claims`](crate::Claims), [`user`](crate::Socket::user) and the rooms of users come from them. A client that turns
     /// out to be another user than before, or none, or that has claims no more, enters as a stranger would; so does one
-    /// that got its user or claims from a handler, later than in `on_connect`. `on_disconnect` has run, and `on_reconnect`
+    /// that got its user or claims from a handler, later than in `on_connect`, and one that has claims and no user, as
+    /// nothing says whose those are: let the layer name it ([`set_user`](crate::Socket::set_user), or the `user` of
+    /// `JwtLayer` and [`EventAuth`](crate::EventAuth)). `on_disconnect` has run, and `on_reconnect`
     /// and `on_connected` do.
     ///
     /// It is kept in memory, on the node where the client was: behind a load balancer it needs sticky sessions, and the end

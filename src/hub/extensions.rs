@@ -1,7 +1,10 @@
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+
+use super::claims::are_claims;
+use super::recovery::drop_unlocked;
 
 /// Data of one socket by type: one value of each type, cloned on the way out.
 ///
@@ -51,11 +54,9 @@ impl<T: Clone + Send + Sync + 'static> AnyClone for T {
     }
 }
 
-/// Every `Claims<T>` says who a client is, and so it is told by its name: the type itself is of a room above.
-const CLAIMS: &str = concat!(env!("CARGO_CRATE_NAME"), "::extract::claims::Claims<");
-
 fn lasts<T>() -> Lasts {
-    if type_name::<T>().starts_with(CLAIMS) { Lasts::Claims } else { Lasts::Client }
+    // Every `Claims<T>` says who a client is.
+    if are_claims::<T>() { Lasts::Claims } else { Lasts::Client }
 }
 
 impl Extensions {
@@ -134,6 +135,14 @@ impl Extensions {
 
     pub(super) fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |map| map.len())
+    }
+}
+
+impl Drop for Extensions {
+    fn drop(&mut self) {
+        if let Some(map) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            drop_unlocked(map);
+        }
     }
 }
 

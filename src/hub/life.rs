@@ -25,7 +25,6 @@ impl Socket {
         if self.0.phase.load(Ordering::Acquire) != PENDING || !(state.greeted || self.tell_connect()) {
             return false;
         }
-        state.early = None;
         send(std::mem::take(&mut state.held));
         state.accepted = true;
         self.0.phase.store(ACCEPTED, Ordering::Release);
@@ -77,6 +76,13 @@ impl Socket {
 
     pub(crate) fn was_greeted(&self) -> bool {
         self.state().greeted
+    }
+
+    /// It was decided about, and nobody hears its events early any more.
+    pub(super) fn forget_early(&self) {
+        let early = self.state().early.take();
+        // Where no lock is held: it may hold what emits when it is dropped.
+        drop(early);
     }
 
     /// What an event of a socket is answered that was greeted and not decided about; `false` if it has to wait.
@@ -206,16 +212,17 @@ impl Socket {
             return None;
         }
         state.held = Vec::new();
-        state.early = None;
         if phase != PENDING {
             state.rooms.clear();
         }
-        Some(Left { acks: std::mem::take(&mut state.acks), closed: state.closed.take() })
+        let acks = std::mem::take(&mut state.acks);
+        Some(Left { acks, early: state.early.take(), closed: state.closed.take() })
     }
 
     /// Lets go of everything but what the disconnect hooks may ask for.
     pub(super) fn clean_up(&self, left: Left) {
         drop(left.acks);
+        drop(left.early);
         if let Some(trail) = &self.0.trail {
             trail.stay_away();
         }
@@ -271,6 +278,8 @@ impl Socket {
 /// What a socket that was stopped leaves behind.
 pub(super) struct Left {
     acks: HashMap<u64, oneshot::Sender<Arguments>>,
+    /// Dropping it runs a program's code.
+    early: Option<Arc<Early>>,
     closed: Option<Arc<Notify>>,
 }
 

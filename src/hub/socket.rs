@@ -106,8 +106,15 @@ pub(super) fn with_scratch<R>(f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
 }
 
 impl Socket {
-    pub(crate) fn new(id: Arc<str>, io: SocketIo, link: Arc<dyn Link>, space: Arc<Space>) -> Self {
-        let trail = (space.log().is_some() && link.protocol().is_v5()).then(Trail::new);
+    /// A socket of a client that was not here before; `stale` is the number of a packet that it got elsewhere.
+    pub(crate) fn new(
+        id: Arc<str>,
+        io: SocketIo,
+        link: Arc<dyn Link>,
+        space: Arc<Space>,
+        stale: Option<u64>,
+    ) -> Self {
+        let trail = (space.log().is_some() && link.protocol().is_v5()).then(|| Trail::new(stale));
         Self::with(id, io, link, space, trail, Extensions::default())
     }
 

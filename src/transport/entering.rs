@@ -82,6 +82,7 @@ impl Dispatch {
     }
 
     fn socket(&self, lease: &Lease, auth: &Option<Arguments>, pass: Option<Pass>) -> Socket {
+        let stale = pass.as_ref().and_then(Pass::number);
         if let Some(pass) = pass
             && let Some(socket) =
                 Socket::returning(&self.io, self.connection.clone(), lease, pass, auth.clone())
@@ -95,7 +96,7 @@ impl Dispatch {
             (true, "/") => self.connection.sid.clone(),
             (true, name) => format!("{name}#{}", self.connection.sid).into(),
         };
-        Socket::new(id, self.io.clone(), self.connection.clone(), lease.space().clone())
+        Socket::new(id, self.io.clone(), self.connection.clone(), lease.space().clone(), stale)
     }
 
     pub(super) fn enter(&mut self, cx: &mut Context<'_>, key: u32, socket: Socket, auth: Option<Arguments>) {
@@ -191,7 +192,8 @@ impl Dispatch {
     fn enter_anew(&mut self, cx: &mut Context<'_>, at: usize, before: &Socket, auth: Option<Arguments>) {
         before.end();
         let Entry { key, state: State::Entering(lease, socket), .. } = &mut self.entries[at] else { return };
-        *socket = Socket::new(new_id(), self.io.clone(), self.connection.clone(), lease.space().clone());
+        let (connection, space) = (self.connection.clone(), lease.space().clone());
+        *socket = Socket::new(new_id(), self.io.clone(), connection, space, before.stale());
         let (key, socket) = (*key, socket.clone());
         self.enter(cx, key, socket, auth);
     }

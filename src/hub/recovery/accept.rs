@@ -101,6 +101,11 @@ impl Socket {
             && self.0.space.log().is_some_and(|log| log.keep().skips_middleware())
     }
 
+    /// The number that its client has from another log, if it has one.
+    pub(crate) fn stale(&self) -> Option<u64> {
+        self.0.trail.as_ref()?.stale
+    }
+
     /// Gives up coming back: what the client gave as `auth` when it asked for it.
     pub(crate) fn give_up(&self) -> Option<Arguments> {
         let returning = self.0.trail.as_ref()?.coming()?;
@@ -119,6 +124,7 @@ impl Socket {
             if !self.tell_accepted(send_all) {
                 return Acceptance::Over;
             }
+            self.forget_early();
             self.enter_rooms();
             return Acceptance::In;
         };
@@ -139,6 +145,8 @@ impl Socket {
             };
             let is_in = self.accept_logged(log, &mut packets, trail, plan.as_ref());
             drop(packets);
+            self.forget_early();
+            log.keep().serve();
             log.keep().balance();
             log.keep().watch();
             return if is_in { Acceptance::In } else { Acceptance::Over };
@@ -199,7 +207,10 @@ impl Socket {
         let Some((offset, from)) = place(packets, &session, returning.pass.offset) else {
             return Planned::Void;
         };
-        if user != session.user || self.extensions().claims() != session.extensions.claims() {
+        let claims = self.extensions().claims();
+        // Claims of one type may be anybody's: where they were given anew, only the user says whose they are.
+        let is_nameless = user.is_none() && !claims.is_empty() && !log.keep().skips_middleware();
+        if user != session.user || claims != session.extensions.claims() || is_nameless {
             return Planned::Void;
         }
         // Whoever made it leave a room again meant what was sent there, too.
@@ -250,6 +261,14 @@ fn place(packets: &Packets, session: &Session, offset: Offset) -> Option<(u64, u
     let floor = session.trail.floor.load(Ordering::Relaxed);
     let offset = match offset {
         Offset::Absent => floor,
+        // It may be what the client had when it entered, from before a restart or from another node. If it may as well be
+        // a number that it got here, nobody knows which packets it has.
+        Offset::At(number) if session.trail.stale == Some(number) => {
+            if (floor + 1..=session.left).contains(&number) {
+                return None;
+            }
+            floor
+        }
         Offset::At(number) if number <= session.left => number.max(floor),
         Offset::At(_) | Offset::Foreign => return None,
     };

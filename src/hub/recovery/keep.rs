@@ -1,9 +1,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tower_socketio_proto::engineio::Timing;
 
@@ -23,6 +25,8 @@ pub(crate) struct Keep {
     balancing: Mutex<()>,
     /// There is a task that sees to what becomes too old.
     pub(super) swept: AtomicBool,
+    /// On which runtime.
+    pub(super) served: Mutex<Option<Handle>>,
 }
 
 impl Keep {
@@ -38,6 +42,7 @@ impl Keep {
             sessions: Mutex::default(),
             balancing: Mutex::default(),
             swept: AtomicBool::new(false),
+            served: Mutex::default(),
         }))
     }
 
@@ -92,19 +97,19 @@ impl Keep {
         (session.at.elapsed() < self.options.window).then_some(session)
     }
 
-    /// Takes a session out.
+    /// Takes the session of the same socket out, which may be a later one by now.
     pub(super) fn forget(&self, session: &Session) {
         let gone = self.sessions().remove(&session.id);
-        if gone.is_some() {
-            self.shrunk(session.size);
+        if let Some(gone) = gone {
+            self.shrunk(gone.size);
         }
     }
 
     /// Forgets every session: nobody can come back any more.
     pub(crate) fn clear(&self) {
-        let gone = std::mem::take(&mut *self.sessions());
-        self.shrunk(gone.all().map(|session| session.size).sum());
-        drop(gone);
+        let gone = self.sessions().take_all();
+        self.shrunk(gone.iter().map(|session| session.size).sum());
+        let_go(gone);
     }
 
     // ---- bounds
@@ -149,6 +154,7 @@ impl Keep {
             let gone = self.sessions().remove_oldest();
             let Some(gone) = gone else { break };
             self.shrunk(gone.size);
+            let_go([gone]);
         }
     }
 
@@ -157,12 +163,21 @@ impl Keep {
         let now = Instant::now();
         let (gone, next) = self.sessions().sweep(now, self.options.window);
         self.shrunk(gone.iter().map(|session| session.size).sum());
-        drop(gone);
+        let_go(gone);
         let packets = self.logs().iter().filter_map(|log| log.sweep(now, self.age)).min();
         next.into_iter().chain(packets).min()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.bytes() == 0
+    }
+}
+
+/// Drops sessions, where no lock is held: that runs a program's code, of which a panic is nobody else's affair.
+pub(super) fn let_go(gone: impl IntoIterator<Item = Arc<Session>>) {
+    for session in gone {
+        if catch_unwind(AssertUnwindSafe(|| drop(session))).is_err() {
+            tracing::error!(target: "socketio::namespace", "extensions of a client who was away panicked when dropped");
+        }
     }
 }

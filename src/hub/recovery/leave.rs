@@ -8,6 +8,7 @@ use tower_socketio_adapter::Flags;
 use tower_socketio_proto::socketio::Kind;
 
 use super::accept::cannot_clone;
+use super::keep::let_go;
 use super::session::Session;
 use super::{Logged, Trail};
 use crate::hub::socket::CLOSED;
@@ -70,8 +71,12 @@ impl Socket {
             }));
         }
         drop(packets);
-        drop(gone);
+        let_go(gone);
         self.clean_up(left);
+        if self.io().hub().is_draining() {
+            // It began meanwhile, and may have forgotten before this was there to be forgotten.
+            log.keep().clear();
+        }
         log.keep().balance();
         log.keep().watch();
         true

@@ -1,5 +1,5 @@
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tower_socketio_adapter::{Room, Target};
 
 use super::Keep;
+use super::aside::Locked;
 
 /// The packets of a namespace that clients may have missed, each by its number.
 ///
@@ -107,8 +108,13 @@ impl Log {
         &self.keep
     }
 
-    pub(in crate::hub) fn lock(&self) -> MutexGuard<'_, Packets> {
-        self.packets.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(in crate::hub) fn lock(&self) -> Locked<'_> {
+        Locked::new(self.packets.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_free(&self) -> bool {
+        self.packets.try_lock().is_ok()
     }
 
     /// Adds a packet and gives its number.

@@ -1,6 +1,7 @@
 //! Keep what a client that lost its connection has to get back, and give it back.
 
 mod accept;
+mod aside;
 mod keep;
 mod leave;
 mod log;
@@ -11,6 +12,7 @@ mod sessions;
 mod sweeper;
 
 pub(crate) use accept::Acceptance;
+pub(super) use aside::drop_unlocked;
 pub(crate) use keep::Keep;
 pub(super) use log::{Log, Logged};
 pub use options::Recovery;

@@ -55,6 +55,14 @@ impl Pass {
         (Arguments::auth(&packet).ok().flatten(), pass)
     }
 
+    /// The number that the client goes on to give until it gets another one.
+    pub(crate) fn number(&self) -> Option<u64> {
+        match self.offset {
+            Offset::At(number) => Some(number),
+            Offset::Absent | Offset::Foreign => None,
+        }
+    }
+
     /// The id of the socket that it was.
     pub(super) fn id(&self) -> &str {
         &self.pid[..HALF]

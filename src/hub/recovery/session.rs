@@ -40,6 +40,8 @@ pub(in crate::hub) struct Trail {
     pub(super) floor: AtomicU64,
     /// The number of the last packet that was for the client.
     pub(super) sent: AtomicU64,
+    /// The number that the client had from another log when it entered, and says until it gets one here.
+    pub(super) stale: Option<u64>,
     /// The client is away and may come back.
     pub(super) away: AtomicBool,
     departure: AtomicU8,
@@ -67,19 +69,21 @@ const COUNTED: u8 = 1;
 const RECOVERED: u8 = 2;
 
 impl Trail {
-    pub(in crate::hub) fn new() -> Arc<Self> {
-        Self::with(new_id(), Back::No)
+    pub(in crate::hub) fn new(stale: Option<u64>) -> Arc<Self> {
+        Self::with(new_id(), stale, Back::No)
     }
 
     pub(super) fn returning(returning: Returning) -> Arc<Self> {
-        Self::with(returning.session.trail.secret.clone(), Back::Coming(Arc::new(returning)))
+        let Self { secret, stale, .. } = &*returning.session.trail;
+        Self::with(secret.clone(), *stale, Back::Coming(Arc::new(returning)))
     }
 
-    fn with(secret: Arc<str>, back: Back) -> Arc<Self> {
+    fn with(secret: Arc<str>, stale: Option<u64>, back: Back) -> Arc<Self> {
         Arc::new(Self {
             secret,
             floor: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            stale,
             away: AtomicBool::new(false),
             departure: AtomicU8::new(0),
             back: Mutex::new(back),

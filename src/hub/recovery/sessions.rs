@@ -57,7 +57,13 @@ impl Sessions {
         }
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Session>> {
+    pub(super) fn take_all(&mut self) -> Vec<Arc<Session>> {
+        self.all().for_each(|session| session.trail.away.store(false, Ordering::Release));
+        self.by_id = HashMap::new();
+        std::mem::take(&mut self.order).into_values().collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Session>> {
         self.order.values()
     }
 

@@ -181,3 +181,49 @@ fn the_end_of_the_runtime_is_the_end_of_what_is_kept() {
     drop(runtime);
     assert_eq!(std::sync::Arc::strong_count(&held), 1);
 }
+
+#[test]
+fn a_runtime_that_only_emits_may_end_before_the_one_that_serves() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().expect("a runtime")
+    };
+    let io = recovering(Namespace::new());
+    let (serving, emitting) = (runtime(), runtime());
+    let emit = |text: &str| emitting.block_on(async { io.emit("news", text).reached() });
+    emit("to nobody");
+    let client = serving.block_on(async {
+        let mut client = join(&io).await;
+        lose(&mut client).await;
+        client
+    });
+    emit("missed");
+    drop(emitting);
+    serving.block_on(async {
+        let mut client = client.connect("/").await.expect("it enters");
+        assert!(client.recovered());
+        assert_eq!(news(&mut client).await, ["missed"]);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_that_panics_when_it_is_dropped_costs_nobody_else_the_recovery() -> Test {
+    struct Loud;
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            panic!("it is loud");
+        }
+    }
+    let io = with(Recovery::new().window(SECOND * 60), Namespace::new());
+    let mut loud = join(&io).await;
+    io.socket(loud.id()).expect("it is here").extensions().insert(std::sync::Arc::new(Loud));
+    lose(&mut loud).await;
+    tokio::time::sleep(SECOND * 40).await;
+    let quiet = missing(&io, 2, 1).await;
+    tokio::time::sleep(SECOND * 40).await;
+    let mut quiet = quiet.connect("/").await?;
+    assert!(quiet.recovered());
+    assert_eq!(news(&mut quiet).await.len(), 2);
+    assert!(!loud.connect("/").await?.recovered());
+    Ok(())
+}

@@ -141,6 +141,37 @@ async fn whoever_had_claims_and_comes_back_without_is_a_stranger() -> Test {
 }
 
 #[tokio::test(start_paused = true)]
+async fn claims_of_the_same_type_without_a_user_may_be_those_of_another() -> Test {
+    let io = recovering(
+        Namespace::new()
+            .connect_layer(connect::from_fn(async |request: ConnectRequest, next: connect::Next| {
+                let user = request.auth().and_then(|auth| auth.deserialize::<User>().ok());
+                let user = user.ok_or_else(|| WireError::new("who are you?"))?;
+                request.socket().extensions().insert(Claims(user.clone()));
+                next.run(request).await
+            }))
+            .on("remember", async |socket: Socket| {
+                socket.extensions().insert(Cart(7));
+                socket.join("a room of ada's");
+                Ack(())
+            })
+            .on("cart", async |cart: Option<Extension<Cart>>| Ack(cart.map(|Extension(Cart(n))| n))),
+    );
+    let mut ada = TestClient::new(&io).auth(json!({ "name": "ada" })).connect("/").await?;
+    ada.emit_with_ack::<()>("remember", ()).await?;
+    lose(&mut ada).await;
+    io.to("a room of ada's").emit("news", "secret");
+    // On the same page another one has logged in.
+    let auth = json!({ "name": "bob", "pid": ada.pid() });
+    let mut bob = TestClient::new(&io).auth(auth).connect("/").await?;
+    assert_ne!(bob.id(), client_id(&ada));
+    assert_eq!(bob.emit_with_ack::<Option<u32>>("cart", ()).await?, None);
+    assert!(news(&mut bob).await.is_empty());
+    assert_eq!(io.to("a room of ada's").count(), 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_user_who_was_banned_meanwhile_does_not_come_back() -> Test {
     let io = recovering(by_name());
     let mut client = enter(&io, Some("ada"), None).await?;

@@ -171,3 +171,34 @@ async fn a_pid_has_a_secret_of_its_own_for_each_client() -> Test {
     assert_eq!(secrets.len(), 100);
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_number_from_another_node_or_from_before_a_restart_is_none_of_this_log() -> Test {
+    let io = recovering(Namespace::new());
+    let elsewhere = "A".repeat(40);
+    // It has got nothing here, and goes on to say what it had got there.
+    let client = enter_with(&io, &elsewhere, "5").await;
+    let pid = client.pid().expect("a pid").to_owned();
+    io.emit("news", "lost on the way");
+    let mut back = enter_with(&io, &pid, "5").await;
+    assert_eq!(back.id(), client.id());
+    assert_eq!(news(&mut back).await, ["lost on the way"]);
+    // From then on the numbers are this log's, and this one it cannot have.
+    assert_eq!(back.offset().as_deref(), Some("1"));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_may_be_of_either_log_is_that_of_a_stranger() -> Test {
+    let io = recovering(Namespace::new());
+    let client = enter_with(&io, "A".repeat(40), "5").await;
+    let pid = client.pid().expect("a pid").to_owned();
+    io.emit("news", "lost on the way");
+    for _ in 0..9 {
+        io.to("nobody").emit("news", "not for it");
+    }
+    // As if it had got the first five: better a stranger than one who has lost a packet and does not know.
+    let stranger = enter_with(&io, &pid, "5").await;
+    assert_ne!(stranger.id(), client.id());
+    Ok(())
+}
