@@ -81,8 +81,9 @@ impl Socket {
     /// Whether its client was here before, and has lost nothing but its connection: its id, rooms, extensions and the
     /// packets that it missed are here again, by [`Builder::recovery`](crate::Builder::recovery).
     ///
-    /// In connect layers and in `on_connect` it says that the client asks for that and can have it; there is no doubt
-    /// from `on_connected` on.
+    /// In connect layers and in `on_connect` it says that the client asks for that and can have it, and the extensions
+    /// are those of whoever it says that it was; whether it is the same user is not known before they have ended. There is
+    /// no doubt from `on_connected` on.
     pub fn recovered(&self) -> bool {
         self.0.trail.as_ref().is_some_and(|trail| !matches!(*trail.back(), Back::No))
     }
