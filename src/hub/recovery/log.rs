@@ -13,7 +13,7 @@ use super::aside::Locked;
 ///
 /// Whoever emits holds the lock from the number until the packet is in the last queue: so each client gets packets in
 /// the order of their numbers, and its last number says all that it has got. Before a socket's own lock and the
-/// adapter's comes this one. Of user code only an adapter, a parser and a subscriber of `tracing` of one's own run under it.
+/// adapter's comes this one. Of the user's code only an adapter, a parser and a subscriber of `tracing` run under it.
 pub(in crate::hub) struct Log {
     keep: Arc<Keep>,
     packets: Mutex<Packets>,

@@ -32,7 +32,7 @@
 //! # }
 //! ```
 //!
-//! With the feature `axum`, [`route`] is the REST route that hands tickets out; the login layer of the app stands in
+//! With the feature `axum`, `route` is the REST route that hands tickets out; the login layer of the app stands in
 //! front of it and leaves the user as an `Extension`:
 //!
 //! ```
