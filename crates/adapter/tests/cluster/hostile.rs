@@ -229,7 +229,7 @@ async fn who_asks_too_much_is_not_told_that_nobody_is_there() {
     let stranger = Stranger::new(&bus, "n").await;
     let ask = async |number: usize| {
         let data = format!(
-            r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{number}","opts":{{"flags":{{"timeout":1e12}}}}}}"#
+            r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{number}","opts":{{"rooms":[],"except":[],"flags":{{"timeout":1e12}}}}}}"#
         );
         stranger.say(MessageKind::Broadcast, data).await;
     };
@@ -252,7 +252,7 @@ async fn questions_that_everybody_has_answered_leave_room_for_others() {
     for round in 0..3 {
         for number in 0..9_000 {
             let data = format!(
-                r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{round}-{number}","opts":{{"flags":{{"timeout":1e7}}}}}}"#
+                r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{round}-{number}","opts":{{"rooms":[],"except":[],"flags":{{"timeout":1e7}}}}}}"#
             );
             inbox.message(incoming(MessageKind::Broadcast, "n", data));
             socket.answer("[1]");
