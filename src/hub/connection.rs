@@ -61,17 +61,17 @@ impl<'a> Conn<'a> {
 
     /// The path of the request that opened it, `/socket.io/` for example.
     pub fn path(&self) -> &'a str {
-        &self.0.handshake().path
+        self.0.handshake().path()
     }
 
     /// The path and the query of the request that opened it.
-    pub fn url(&self) -> String {
+    pub fn url(&self) -> &'a str {
         self.0.handshake().url()
     }
 
     /// The query string of the request that opened it.
     pub fn query(&self) -> &'a str {
-        &self.0.handshake().query
+        self.0.handshake().query()
     }
 
     /// A header of the request that opened it, if [`keep_headers`](crate::Builder::keep_headers) names it.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use tower_socketio_adapter::{Flags, Outgoing};
 use tower_socketio_proto::engineio::{Reason, Version};
 use tower_socketio_proto::socketio::{Kind, Parser};
@@ -78,8 +78,9 @@ pub(crate) struct LinkFacts {
 
 /// What remains of the request that opened the connection; the rest of HTTP is gone after the connect hooks.
 pub(crate) struct Handshake {
-    pub(crate) path: Box<str>,
-    pub(crate) query: Box<str>,
+    /// The path and, behind a question mark, the query.
+    url: Box<str>,
+    path_len: usize,
     pub(crate) headers: Box<[(HeaderName, HeaderValue)]>,
     /// The peer's, which behind a proxy is the proxy's.
     pub(crate) address: Option<SocketAddr>,
@@ -92,17 +93,39 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
+    /// From the request's URL, without anything kept of its head and nothing known of the client.
+    pub(crate) fn new(uri: &Uri) -> Self {
+        let path = uri.path();
+        let url = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+        Self {
+            url: url.into(),
+            path_len: path.len(),
+            headers: Box::default(),
+            address: None,
+            client: None,
+            secure: false,
+            cross_domain: false,
+            issued: SystemTime::now(),
+        }
+    }
+
     /// The address of the client itself, as far as it is known.
     pub(crate) fn client_ip(&self) -> Option<IpAddr> {
         self.client.or_else(|| Some(self.address?.ip().to_canonical()))
     }
 
     /// The path and the query.
-    pub(crate) fn url(&self) -> String {
-        if self.query.is_empty() {
-            return self.path.clone().into();
-        }
-        format!("{}?{}", self.path, self.query)
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.url[..self.path_len]
+    }
+
+    /// The query, which may be empty.
+    pub(crate) fn query(&self) -> &str {
+        self.url.get(self.path_len + 1..).unwrap_or_default()
     }
 }
 

@@ -69,7 +69,7 @@ impl Member for Inner {
             "address": handshake.client_ip(),
             "headers": headers(handshake),
             "issued": u64::try_from(issued).unwrap_or(u64::MAX),
-            "query": query(&handshake.query),
+            "query": query(handshake.query()),
             "secure": handshake.secure,
             "url": handshake.url(),
             "xdomain": handshake.cross_domain,

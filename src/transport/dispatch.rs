@@ -41,7 +41,6 @@ pub(super) struct Dispatch {
 
 pub(super) struct Entry {
     pub(super) key: u32,
-    pub(super) name: Box<str>,
     pub(super) state: State,
     pub(super) in_flight: usize,
     /// Hooks of an accepted client in flight; events do not wait for them.
@@ -53,8 +52,17 @@ pub(super) struct Entry {
     pub(super) stack: Stack,
 }
 
+impl Entry {
+    pub(super) fn name(&self) -> &str {
+        match &self.state {
+            State::Resolving { name, .. } => name,
+            State::Entering(lease, _) | State::Entered(lease, _) => lease.space().name(),
+        }
+    }
+}
+
 pub(super) enum State {
-    Resolving { auth: Option<Arguments>, pass: Option<Pass> },
+    Resolving { name: Box<str>, auth: Option<Arguments>, pass: Option<Pass> },
     Entering(Lease, Socket),
     Entered(Lease, Socket),
 }
@@ -246,7 +254,7 @@ impl Dispatch {
         let mut held = None;
         if let Some(at) = self.entries.iter().position(own) {
             let entry = self.remove(at);
-            self.remember(&entry.name);
+            self.remember(entry.name());
             if let State::Entered(lease, _) = entry.state {
                 held = self.hold(entry.key, lease);
             }
@@ -416,7 +424,7 @@ impl Dispatch {
     }
 
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| *entry.name == *name)
+        self.entries.iter().position(|entry| entry.name() == name)
     }
 
     /// The namespace, if the client is in it or on its way, and has not said that it leaves.

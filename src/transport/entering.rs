@@ -53,7 +53,6 @@ impl Dispatch {
         };
         let entry = |state| Entry {
             key,
-            name: name.clone(),
             state,
             in_flight: 0,
             hooks: 0,
@@ -69,7 +68,7 @@ impl Dispatch {
                 self.enter(cx, key, socket, auth);
             }
             Resolved::Later(future) => {
-                self.push(entry(State::Resolving { auth, pass }));
+                self.push(entry(State::Resolving { name, auth, pass }));
                 self.start(cx, Running::new(key, Work::Resolve(future)));
             }
         }
@@ -114,10 +113,10 @@ impl Dispatch {
         let Some(at) = self.entries.iter().position(|entry| entry.key == key) else { return };
         let Some(lease) = lease else {
             let entry = self.remove_decided(at);
-            self.unknown(&entry.name);
+            self.unknown(entry.name());
             return;
         };
-        let State::Resolving { auth, pass } = &mut self.entries[at].state else { return };
+        let State::Resolving { auth, pass, .. } = &mut self.entries[at].state else { return };
         let (auth, pass) = (auth.take(), pass.take());
         let socket = self.socket(&lease, &auth, pass);
         self.entries[at].state = State::Entering(lease, socket.clone());
@@ -154,10 +153,10 @@ impl Dispatch {
                 if ended {
                     socket.tell_disconnect();
                 }
-                self.remember(&entry.name);
+                self.remember(entry.name());
                 self.hooks(cx, socket.clone(), DisconnectReason::ServerNamespaceDisconnect);
             } else {
-                self.refuse(&entry.name, &error);
+                self.refuse(entry.name(), &error);
             }
             if let Some(time) = error.closes_after() {
                 let connection = self.connection.clone();
@@ -171,9 +170,10 @@ impl Dispatch {
         }
         tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), socket = socket.tag(), "entered");
         let entry = &mut self.entries[at];
-        if let State::Entering(lease, socket) =
-            std::mem::replace(&mut entry.state, State::Resolving { auth: None, pass: None })
-        {
+        if let State::Entering(lease, socket) = std::mem::replace(
+            &mut entry.state,
+            State::Resolving { name: Box::default(), auth: None, pass: None },
+        ) {
             entry.state = State::Entered(lease, socket);
         }
         self.entered = true;

@@ -3,7 +3,6 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::SystemTime;
 
 use http::header::ORIGIN;
 use http::request::Parts;
@@ -67,16 +66,11 @@ pub(super) fn open(
         .unwrap_or_default();
     let by_scheme = || parts.uri.scheme() == Some(&Scheme::HTTPS);
     let secure = parts.extensions.get().map_or_else(by_scheme, |Secure(secure)| *secure);
-    let handshake = Handshake {
-        path: parts.uri.path().into(),
-        query: parts.uri.query().unwrap_or_default().into(),
-        headers: kept_headers(hub, &parts),
-        address,
-        client: origin.client,
-        secure: origin.secure.unwrap_or(secure),
-        cross_domain: parts.headers.contains_key(ORIGIN),
-        issued: SystemTime::now(),
-    };
+    let mut handshake = Handshake::new(&parts.uri);
+    handshake.headers = kept_headers(hub, &parts);
+    (handshake.address, handshake.client) = (address, origin.client);
+    handshake.secure = origin.secure.unwrap_or(secure);
+    handshake.cross_domain = parts.headers.contains_key(ORIGIN);
     let protocol = Protocol { version, parser: hub.config.parser.clone(), base64: query.base64 };
     let transport = match websocket {
         None => engineio::Transport::Polling,

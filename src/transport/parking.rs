@@ -89,7 +89,7 @@ impl Dispatch {
         // They go on waiting, and count: a client that leaves and comes again a thousand times moves them as often.
         let entry = &mut self.entries[at];
         let (behind, leaving) = (std::mem::take(&mut entry.parked), entry.leaving);
-        let name = entry.name.clone();
+        let name = Box::<str>::from(entry.name());
         self.left(cx, at);
         if let Some(Parked::Enter(auth)) = entering
             && self.connect(cx, &name, auth).is_ok()
