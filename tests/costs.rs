@@ -64,7 +64,7 @@ const EVENTS: usize = 1000;
 /// The task and what tokio keeps for its socket, the connection and its id, the socket and its id, the URL, and the
 /// list of namespaces; tables grow by leaps, which is the rest.
 const LIVE: f64 = 8.2;
-const BYTES: f64 = 2300.0;
+const BYTES: f64 = 2150.0;
 
 /// A server on a thread of its own, which counts on demand.
 struct Server {

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -6,13 +5,13 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tower_socketio_adapter::{Flags, Member};
 use tower_socketio_proto::engineio::Reason;
 use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
 
 use super::kept::Letting;
-use super::socket::{ACCEPTED, ACTIVE, CLOSED, Early, Held, PENDING};
+use super::socket::{ACCEPTED, ACTIVE, Acks, CLOSED, Early, Held, PENDING};
 use super::{
     AckSlot, Departure, DisconnectReason, EmitError, PacketRequest, Reply, ReplyKind, Socket, WireError,
 };
@@ -215,7 +214,7 @@ impl Socket {
         if phase != PENDING {
             state.rooms.clear();
         }
-        let acks = std::mem::take(&mut state.acks);
+        let acks = state.acks.take();
         Some(Left { acks, early: state.early.take(), closed: state.closed.take() })
     }
 
@@ -277,7 +276,7 @@ impl Socket {
 
 /// What a socket that was stopped leaves behind.
 pub(super) struct Left {
-    acks: HashMap<u64, oneshot::Sender<Arguments>>,
+    acks: Option<Box<Acks>>,
     /// Dropping it runs a program's code.
     early: Option<Arc<Early>>,
     closed: Option<Arc<Notify>>,

@@ -49,7 +49,8 @@ pub(super) struct State {
     pub(super) rooms: Vec<Room>,
     /// What was emitted before acceptance: whole packets.
     pub(super) held: Vec<Held>,
-    pub(super) acks: HashMap<u64, oneshot::Sender<Arguments>>,
+    /// Questions to the client that are open; there while there are some.
+    pub(super) acks: Option<Box<Acks>>,
     pub(super) closed: Option<Arc<Notify>>,
     pub(super) user: Option<Room>,
     pub(super) accepted: bool,
@@ -58,6 +59,9 @@ pub(super) struct State {
     pub(super) early: Option<Arc<Early>>,
     pub(super) greeted: bool,
 }
+
+/// Who waits for what the client answers, by acknowledgement id.
+pub(super) type Acks = HashMap<u64, oneshot::Sender<Arguments>>;
 
 /// Hears the events of a socket that nobody has decided about; what it replies is the acknowledgement.
 pub(super) type Early = dyn Fn(PacketRequest) -> Reply + Send + Sync;
@@ -103,6 +107,18 @@ pub(super) fn with_scratch<R>(f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         SCRATCH.set(buffer);
     }
     result
+}
+
+impl State {
+    /// Who waits for this answer; memory of a burst of questions is given back.
+    fn take_ack(&mut self, id: u64) -> Option<oneshot::Sender<Arguments>> {
+        let acks = self.acks.as_mut()?;
+        let waiting = acks.remove(&id);
+        if acks.is_empty() {
+            self.acks = None;
+        }
+        waiting
+    }
 }
 
 impl Socket {
@@ -280,7 +296,7 @@ impl Socket {
             match self.0.phase.load(Ordering::Acquire) {
                 PENDING => return Err(AckError::NotYetConnected),
                 CLOSED => return Err(AckError::Closed),
-                _ => state.acks.insert(id, answer),
+                _ => state.acks.get_or_insert_default().insert(id, answer),
             };
         }
         if let Err(error) = self.write(event, data, Some(id), flags) {
@@ -292,10 +308,7 @@ impl Socket {
 
     pub(super) fn forget(&self, id: u64) {
         let mut state = self.state();
-        state.acks.remove(&id);
-        if state.acks.is_empty() {
-            state.acks = HashMap::new();
-        }
+        state.take_ack(id);
     }
 
     fn write<T: Serialize + ?Sized>(
@@ -364,11 +377,7 @@ impl Socket {
     pub(crate) fn answered(&self, id: u64, arguments: Arguments) {
         let pending = {
             let mut state = self.state();
-            let pending = state.acks.remove(&id);
-            if state.acks.is_empty() {
-                state.acks = HashMap::new();
-            }
-            pending
+            state.take_ack(id)
         };
         match pending {
             Some(pending) => drop(pending.send(arguments)),

@@ -55,14 +55,22 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn name(&self) -> &str {
         match &self.state {
-            State::Resolving { name, .. } => name,
+            State::Resolving(resolving) => resolving.as_ref().map_or("", |resolving| &resolving.name),
             State::Entering(lease, _) | State::Entered(lease, _) => lease.space().name(),
         }
     }
 }
 
+/// A client that has asked for a namespace of which it is not known yet whether there is one.
+pub(super) struct Resolving {
+    pub(super) name: Box<str>,
+    pub(super) auth: Option<Arguments>,
+    pub(super) pass: Option<Pass>,
+}
+
 pub(super) enum State {
-    Resolving { name: Box<str>, auth: Option<Arguments>, pass: Option<Pass> },
+    /// With nothing, while the state changes.
+    Resolving(Option<Box<Resolving>>),
     Entering(Lease, Socket),
     Entered(Lease, Socket),
 }
@@ -226,7 +234,7 @@ impl Dispatch {
         let here = match &entry.state {
             State::Entered(..) => true,
             State::Entering(_, socket) => socket.was_greeted(),
-            State::Resolving { .. } => false,
+            State::Resolving(_) => false,
         };
         // It keeps its place behind the events that came before it.
         if entry.parked.is_empty() && here {

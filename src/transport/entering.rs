@@ -5,7 +5,7 @@ use tower_socketio_adapter::Flags;
 use tower_socketio_proto::engineio::Reason;
 use tower_socketio_proto::socketio::{Arguments, Data, Kind, Packet};
 
-use super::dispatch::{Dispatch, Entry, State, Violation};
+use super::dispatch::{Dispatch, Entry, Resolving, State, Violation};
 use super::parking::Parked;
 use super::running::{Running, Work, call};
 use super::stack::Stack;
@@ -68,7 +68,7 @@ impl Dispatch {
                 self.enter(cx, key, socket, auth);
             }
             Resolved::Later(future) => {
-                self.push(entry(State::Resolving { name, auth, pass }));
+                self.push(entry(State::Resolving(Some(Box::new(Resolving { name, auth, pass })))));
                 self.start(cx, Running::new(key, Work::Resolve(future)));
             }
         }
@@ -116,8 +116,8 @@ impl Dispatch {
             self.unknown(entry.name());
             return;
         };
-        let State::Resolving { auth, pass, .. } = &mut self.entries[at].state else { return };
-        let (auth, pass) = (auth.take(), pass.take());
+        let State::Resolving(resolving) = &mut self.entries[at].state else { return };
+        let Some(Resolving { auth, pass, .. }) = resolving.take().map(|resolving| *resolving) else { return };
         let socket = self.socket(&lease, &auth, pass);
         self.entries[at].state = State::Entering(lease, socket.clone());
         self.enter(cx, key, socket, auth);
@@ -170,10 +170,7 @@ impl Dispatch {
         }
         tracing::debug!(target: "socketio::namespace", namespace = socket.space().name(), socket = socket.tag(), "entered");
         let entry = &mut self.entries[at];
-        if let State::Entering(lease, socket) = std::mem::replace(
-            &mut entry.state,
-            State::Resolving { name: Box::default(), auth: None, pass: None },
-        ) {
+        if let State::Entering(lease, socket) = std::mem::replace(&mut entry.state, State::Resolving(None)) {
             entry.state = State::Entered(lease, socket);
         }
         self.entered = true;
