@@ -3,7 +3,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use tower_socketio_adapter::{Home, Outgoing, ServerAnswer, Target};
-use tower_socketio_proto::socketio::{Any, Arguments, Data, Encoded, Kind, Packet};
+use tower_socketio_proto::socketio::{Any, Arguments, Encoded, Kind, Packet};
 
 use super::{Hub, Reply, ReplyKind, ServerEvent, SocketIo, Space, WireError};
 
@@ -64,14 +64,7 @@ impl SpaceHome {
         let read = || {
             let json = std::str::from_utf8(args).map_err(WireError::from)?;
             serde_json::from_str::<Vec<IgnoredAny>>(json)?;
-            let packet = Packet {
-                kind: Kind::Event,
-                namespace: "/",
-                query: None,
-                id: None,
-                data: Data::Json(json),
-                attachments: attachments.to_vec(),
-            };
+            let packet = Packet::json(Kind::Event, json, attachments.to_vec());
             let arguments = Arguments::event(&packet)?;
             let is_json = self.hub.upgrade().is_none_or(|hub| hub.config.parser.is_json());
             if !attachments.is_empty() || !is_json {

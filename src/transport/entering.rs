@@ -3,7 +3,7 @@ use std::task::Context;
 
 use tower_socketio_adapter::Flags;
 use tower_socketio_proto::engineio::Reason;
-use tower_socketio_proto::socketio::{Arguments, Data, Kind, Packet};
+use tower_socketio_proto::socketio::{Arguments, Kind, Packet};
 
 use super::dispatch::{Dispatch, Entry, Resolving, State, Violation};
 use super::parking::Parked;
@@ -237,13 +237,6 @@ pub(super) fn auth_of_query(query: &str) -> Arguments {
     let object: serde_json::Map<String, serde_json::Value> =
         pairs.map(|(key, value)| (key.into_owned(), value.into_owned().into())).collect();
     let json = serde_json::Value::Object(object).to_string();
-    let packet = Packet {
-        kind: Kind::Connect,
-        namespace: "/",
-        query: None,
-        id: None,
-        data: Data::Json(&json),
-        attachments: Vec::new(),
-    };
+    let packet = Packet::json(Kind::Connect, &json, Vec::new());
     Arguments::auth(&packet).ok().flatten().expect("a JSON object is a CONNECT's payload")
 }

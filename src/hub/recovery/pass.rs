@@ -1,5 +1,5 @@
 use serde_json::{Map, Value};
-use tower_socketio_proto::socketio::{Arguments, Data, Kind, Packet};
+use tower_socketio_proto::socketio::{Arguments, Kind, Packet};
 
 /// Characters of an id, and of a secret.
 const HALF: usize = 20;
@@ -44,14 +44,7 @@ impl Pass {
             return (None, pass);
         }
         let json = Value::Object(object).to_string();
-        let packet = Packet {
-            kind: Kind::Connect,
-            namespace: "/",
-            query: None,
-            id: None,
-            data: Data::Json(&json),
-            attachments: Vec::new(),
-        };
+        let packet = Packet::json(Kind::Connect, &json, Vec::new());
         (Arguments::auth(&packet).ok().flatten(), pass)
     }
 
@@ -90,14 +83,7 @@ mod tests {
     use super::*;
 
     fn auth(json: &str) -> Option<Arguments> {
-        let packet = Packet {
-            kind: Kind::Connect,
-            namespace: "/",
-            query: None,
-            id: None,
-            data: Data::Json(json),
-            attachments: Vec::new(),
-        };
+        let packet = Packet::json(Kind::Connect, json, Vec::new());
         Arguments::auth(&packet).expect("an object")
     }
 

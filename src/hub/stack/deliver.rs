@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tower_socketio_adapter::{Answers, Flags, Room, Target};
 use tower_socketio_proto::socketio::{
-    Arguments, Data, EncodeError, Encoded, Kind, Packet, is_reserved, write_event,
+    Arguments, EncodeError, Encoded, Kind, Packet, is_reserved, write_event,
 };
 
 use crate::hub::{EmitError, Sent, Socket, Space};
@@ -30,14 +30,8 @@ impl EmitRequest {
         attachments: Vec<Bytes>,
         destination: Destination,
     ) -> Result<Self, EmitError> {
-        let packet = Packet {
-            kind: Kind::Event,
-            namespace: "/",
-            query: None,
-            id: None,
-            data: Data::Json(std::str::from_utf8(json).expect("JSON is UTF-8")),
-            attachments,
-        };
+        let packet =
+            Packet::json(Kind::Event, std::str::from_utf8(json).expect("JSON is UTF-8"), attachments);
         let arguments = Arguments::event(&packet).expect("an event was written, and no reserved one");
         Ok(Self { arguments, destination })
     }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use tower_socketio_adapter::{
     Bus, Cluster, Inbox, Incoming, LocalBus, Message, MessageKind, RemoteSocket, Target, To,
 };
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::lines::Lines;
 use crate::support::{Fate, Faulty, Node, SECOND, Stranger, request_of, settle};
 
 #[tokio::test(start_paused = true)]
@@ -408,40 +408,16 @@ async fn a_bus_that_brings_messages_twice_asks_nobody_twice() {
     assert_eq!(b.cluster.ignored(), 2);
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn another_node_with_the_same_id_is_noticed() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (lines, _guard) = Lines::listen();
     let bus = LocalBus::new();
     let stranger = Stranger::new(&bus, "s").await;
     let node = Node::start(&bus).await;
     node.emit("[1]", &Target::default());
     settle().await;
     let id = stranger.messages()[0].node.clone();
-    let logged = || String::from_utf8_lossy(&lines.0.lock().unwrap()).matches("ERROR").count();
+    let logged = || lines.count("ERROR");
     assert_eq!(logged(), 0, "its own messages come back to it");
     for _ in 0..3 {
         stranger.say_as(&id, MessageKind::Heartbeat, "").await;

@@ -5,6 +5,7 @@
 mod heartbeats;
 mod hostile;
 mod lifetime;
+mod lines;
 mod outage;
 mod suite;
 mod support;

@@ -1,48 +1,10 @@
 //! A bus that fails, comes back, is slow, or takes some messages only.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use bytes::Bytes;
 use tower_socketio_adapter::{AdapterError, Cluster, LocalBus, MessageKind, Target};
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::lines::Lines;
 use crate::support::{Fate, Faulty, Node, SECOND, outgoing, settle};
-
-/// What is logged.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn count(&self, text: &str) -> usize {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).matches(text).count()
-    }
-
-    fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
-        let lines = Self::default();
-        let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
-        (lines, tracing::subscriber::set_default(subscriber))
-    }
-}
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn local_delivery_goes_on_in_an_outage_and_the_nodes_find_each_other_after_it() {

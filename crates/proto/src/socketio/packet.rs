@@ -38,6 +38,14 @@ pub struct Packet<'a> {
     pub attachments: Vec<Bytes>,
 }
 
+impl<'a> Packet<'a> {
+    /// Creates a packet of the namespace `/` without an acknowledgement's number, with text of the shape that its kind
+    /// demands.
+    pub fn json(kind: Kind, json: &'a str, attachments: Vec<Bytes>) -> Self {
+        Self { kind, namespace: "/", query: None, id: None, data: Data::Json(json), attachments }
+    }
+}
+
 /// A payload that has the outer shape its packet demands and is otherwise unchecked.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Data<'a> {
