@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 use tower_socketio_adapter::{Answers, Flags};
 use tower_socketio_proto::socketio::{Arguments, Encoded, Kind, write_arguments};
 
-use super::{AckError, Lease, Outbound, Reply, ReplyKind, Socket, Space, WireError, panicked};
+use super::{AckError, Lease, Name, Outbound, Reply, ReplyKind, Socket, Space, WireError, panicked};
 
 /// The acknowledgement that a client waits for. The first answer counts.
 pub(crate) struct AckSlot {
@@ -179,7 +179,7 @@ pub(crate) struct Asks(Mutex<HashMap<u64, Ask>>);
 struct Ask {
     answers: Arc<dyn Answers>,
     /// The ids of the sockets that have not answered.
-    outstanding: HashSet<Arc<str>>,
+    outstanding: HashSet<Name>,
     on_loss: Option<mpsc::UnboundedSender<Answer>>,
 }
 
@@ -189,7 +189,7 @@ impl Asks {
     }
 
     /// Notes that a socket was asked.
-    pub(crate) fn asked(&self, id: u64, socket: &Arc<str>, answers: &Arc<dyn Answers>) {
+    pub(crate) fn asked(&self, id: u64, socket: &Name, answers: &Arc<dyn Answers>) {
         let mut asks = self.lock();
         let ask = asks.entry(id).or_insert_with(|| Ask {
             answers: answers.clone(),

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
 use tower_socketio_proto::engineio::Reason;
@@ -99,9 +99,9 @@ impl<'a> Conn<'a> {
         self.0.extensions()
     }
 
-    /// When it was opened.
+    /// When it was opened, to the millisecond.
     pub fn issued(&self) -> SystemTime {
-        self.0.handshake().issued
+        UNIX_EPOCH + Duration::from_millis(self.0.handshake().issued)
     }
 
     /// Ends it and every socket on it, after what waits was sent.

@@ -1,9 +1,10 @@
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::Name;
 
 /// Random bytes of an id; 15 make 20 characters, which load balancers and adapters of the field count on.
 const BYTES: usize = 15;
@@ -19,7 +20,7 @@ thread_local! {
 /// # Panics
 ///
 /// If the operating system has no random numbers, as no id of a session is then a secret.
-pub(crate) fn new_id() -> Arc<str> {
+pub(crate) fn new_id() -> Name {
     let bytes: [u8; BYTES] = RANDOM.with_borrow_mut(|(used, bytes)| {
         if *used == BATCH {
             getrandom::fill(bytes).expect("the operating system gives random numbers");
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn ids_have_20_characters_and_differ() {
-        let ids: std::collections::HashSet<_> = (0..1000).map(|_| new_id()).collect();
+        let ids: std::collections::HashSet<_> = (0..1000).map(|_| new_id().to_string()).collect();
         assert_eq!(ids.len(), 1000);
         assert!(ids.iter().all(|id| id.len() == 20 && is_id(id)));
         assert!(!is_id("") && !is_id("a b") && !is_id(&"a".repeat(65)));

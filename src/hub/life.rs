@@ -24,7 +24,7 @@ impl Socket {
         if self.0.phase.load(Ordering::Acquire) != PENDING || !(state.greeted || self.tell_connect()) {
             return false;
         }
-        send(std::mem::take(&mut state.held));
+        send(state.aside.as_mut().map(|aside| std::mem::take(&mut aside.held)).unwrap_or_default());
         state.accepted = true;
         self.0.phase.store(ACCEPTED, Ordering::Release);
         true
@@ -42,8 +42,10 @@ impl Socket {
                 adapter.remove(handle);
                 return;
             }
-            let rooms = std::mem::take(&mut state.rooms);
+            let rooms =
+                state.aside.as_mut().map(|aside| std::mem::take(&mut aside.rooms)).unwrap_or_default();
             if rooms.is_empty() {
+                state.tidy();
                 self.0.phase.store(ACTIVE, Ordering::Release);
                 return;
             }
@@ -69,7 +71,8 @@ impl Socket {
         if state.greeted || self.0.phase.load(Ordering::Acquire) != PENDING || !self.tell_connect() {
             return false;
         }
-        (state.greeted, state.early) = (true, Some(early));
+        state.greeted = true;
+        state.aside().early = Some(early);
         true
     }
 
@@ -79,14 +82,20 @@ impl Socket {
 
     /// It was decided about, and nobody hears its events early any more.
     pub(super) fn forget_early(&self) {
-        let early = self.state().early.take();
+        let early = {
+            let mut state = self.state();
+            let early = state.aside.as_mut().and_then(|aside| aside.early.take());
+            state.tidy();
+            early
+        };
         // Where no lock is held: it may hold what emits when it is dropped.
         drop(early);
     }
 
     /// What an event of a socket is answered that was greeted and not decided about; `false` if it has to wait.
     pub(crate) fn answer_early(&self, arguments: &Arguments, id: Option<u64>) -> bool {
-        let Some(early) = self.state().early.clone() else { return false };
+        let early = self.state().aside.as_ref().and_then(|aside| aside.early.clone());
+        let Some(early) = early else { return false };
         let ack = id.map(|id| Arc::new(AckSlot::new(self.clone(), id)));
         let request = PacketRequest {
             socket: self.clone(),
@@ -113,7 +122,7 @@ impl Socket {
         let held = Held { kind: Kind::Ack, id: Some(id), json, attachments, flags: Flags::default() };
         let mut state = self.state();
         if self.0.phase.load(Ordering::Acquire) == PENDING {
-            state.held.push(held);
+            state.aside().held.push(held);
         }
     }
 
@@ -178,7 +187,7 @@ impl Socket {
         }
         self.tell_disconnect();
         if let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason }) {
-            self.0.io.hub().spawn_awaited(departure.socket.hooks(departure.reason));
+            self.io().hub().spawn_awaited(departure.socket.hooks(departure.reason));
         }
     }
 
@@ -210,12 +219,13 @@ impl Socket {
         if phase == CLOSED {
             return None;
         }
-        state.held = Vec::new();
-        if phase != PENDING {
-            state.rooms.clear();
+        let aside = state.aside.take();
+        let (rooms, early) = aside.map_or_else(Default::default, |aside| (aside.rooms, aside.early));
+        if phase == PENDING && !rooms.is_empty() {
+            state.aside().rooms = rooms;
         }
         let acks = state.acks.take();
-        Some(Left { acks, early: state.early.take(), closed: state.closed.take() })
+        Some(Left { acks, early, closed: state.closed.take() })
     }
 
     /// Lets go of everything but what the disconnect hooks may ask for.
@@ -265,7 +275,7 @@ impl Socket {
 
     /// Between `on_disconnecting` and `on_disconnect` the rooms vanish.
     pub(crate) fn forget_rooms(&self) {
-        self.state().rooms = Vec::new();
+        self.state().aside = None;
     }
 
     /// Whether the client was ever told that it is in the namespace.

@@ -3,20 +3,21 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Uri};
 use tower_socketio_adapter::{Flags, Outgoing};
 use tower_socketio_proto::engineio::{Reason, Version};
-use tower_socketio_proto::socketio::{Kind, Parser};
+use tower_socketio_proto::socketio::Kind;
 
-use super::{DisconnectReason, EmitError, Extensions, Socket, Transport};
+use super::{DisconnectReason, EmitError, Extensions, Socket, SocketIo, Transport};
 
 /// A connection as the hub sees it: the way out, and the way to end it. Implemented by the transport.
 pub(crate) trait Link: Any + Send + Sync + fmt::Debug {
     fn sid(&self) -> &str;
-    fn protocol(&self) -> &Protocol;
+    fn io(&self) -> &SocketIo;
+    fn protocol(&self) -> Protocol;
     fn handshake(&self) -> &Handshake;
     fn facts(&self) -> LinkFacts;
     /// Data of the connection, shared by its sockets.
@@ -38,10 +39,9 @@ pub(crate) trait Link: Any + Send + Sync + fmt::Debug {
 }
 
 /// What both ends agreed on at the handshake.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Protocol {
     pub(crate) version: Version,
-    pub(crate) parser: Parser,
     /// The client takes no binary frames (`b64=1`).
     pub(crate) base64: bool,
 }
@@ -80,7 +80,7 @@ pub(crate) struct LinkFacts {
 pub(crate) struct Handshake {
     /// The path and, behind a question mark, the query.
     url: Box<str>,
-    path_len: usize,
+    path_len: u32,
     pub(crate) headers: Box<[(HeaderName, HeaderValue)]>,
     /// The peer's, which behind a proxy is the proxy's.
     pub(crate) address: Option<SocketAddr>,
@@ -89,7 +89,8 @@ pub(crate) struct Handshake {
     pub(crate) secure: bool,
     /// There was an `Origin` header.
     pub(crate) cross_domain: bool,
-    pub(crate) issued: SystemTime,
+    /// In milliseconds since 1970.
+    pub(crate) issued: u64,
 }
 
 impl Handshake {
@@ -99,13 +100,15 @@ impl Handshake {
         let url = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
         Self {
             url: url.into(),
-            path_len: path.len(),
+            path_len: u32::try_from(path.len()).expect("a URI has at most 64 KiB"),
             headers: Box::default(),
             address: None,
             client: None,
             secure: false,
             cross_domain: false,
-            issued: SystemTime::now(),
+            issued: UNIX_EPOCH
+                .elapsed()
+                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 
@@ -120,12 +123,12 @@ impl Handshake {
     }
 
     pub(crate) fn path(&self) -> &str {
-        &self.url[..self.path_len]
+        &self.url[..self.path_len as usize]
     }
 
     /// The query, which may be empty.
     pub(crate) fn query(&self) -> &str {
-        self.url.get(self.path_len + 1..).unwrap_or_default()
+        self.url.get(self.path_len as usize + 1..).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,6 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::UNIX_EPOCH;
 
 use serde_json::{Map, Value, json};
 use tower_socketio_adapter::{Answers, Flags, Member, Outgoing, RemoteSocket, Room};
@@ -64,11 +63,10 @@ impl Member for Inner {
     fn describe(&self, rooms: Vec<Room>) -> RemoteSocket {
         let handshake = self.link.handshake();
         let data = self.extensions.get::<Value>().unwrap_or_else(|| json!({}));
-        let issued = handshake.issued.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let handshake = json!({
             "address": handshake.client_ip(),
             "headers": headers(handshake),
-            "issued": u64::try_from(issued).unwrap_or(u64::MAX),
+            "issued": handshake.issued,
             "query": query(handshake.query()),
             "secure": handshake.secure,
             "url": handshake.url(),

@@ -1,4 +1,9 @@
-/// An event's name, kept for the report of an error; short ones without an allocation.
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+
+/// A name or an id; short ones without an allocation.
+#[derive(Clone)]
 pub(crate) enum Name {
     Short { length: u8, bytes: [u8; SHORT] },
     Long(Box<str>),
@@ -6,14 +11,38 @@ pub(crate) enum Name {
 
 const SHORT: usize = 22;
 
-impl Name {
-    pub(crate) fn as_str(&self) -> &str {
+impl Deref for Name {
+    type Target = str;
+
+    #[inline]
+    fn deref(&self) -> &str {
         match self {
             Self::Short { length, bytes } => {
                 std::str::from_utf8(&bytes[..usize::from(*length)]).expect("it was a text")
             }
             Self::Long(name) => name,
         }
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Name {}
+
+/// As the text has it.
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        self
     }
 }
 
@@ -39,7 +68,7 @@ mod tests {
     fn names_of_any_length_are_kept() {
         for name in ["", "message", "exactly 22 bytes long.", "ééééééééééé", "longer than the 22 bytes"]
         {
-            assert_eq!(Name::from(name).as_str(), name);
+            assert_eq!(*Name::from(name), *name);
         }
     }
 }

@@ -46,10 +46,10 @@ impl Socket {
                 drop(state);
                 self.0.space.adapter().rooms(*handle)
             }
-            (CLOSED, _) => state.rooms.clone(),
+            (CLOSED, _) => state.rooms().to_vec(),
             _ => {
-                let mut rooms = vec![Room::new(self.0.id.clone())];
-                for room in &state.rooms {
+                let mut rooms = vec![Room::new(self.id())];
+                for room in state.rooms() {
                     if !rooms.contains(room) {
                         rooms.push(room.clone());
                     }
@@ -67,7 +67,7 @@ impl Socket {
                 live(*handle);
             }
             (CLOSED, _) => {}
-            _ => held(&mut state.rooms),
+            _ => held(&mut state.aside().rooms),
         }
     }
 

@@ -17,8 +17,8 @@ use super::operators::SocketEmit;
 use super::recovery::Trail;
 use super::stack::Destination;
 use super::{
-    AckError, Broadcast, Conn, EmitError, EmitRequest, Endpoint, Extensions, Link, Outbound, PacketRequest,
-    Reply, Sent, SocketIo, Space, WireError,
+    AckError, Broadcast, Conn, EmitError, EmitRequest, Endpoint, Extensions, Link, Name, Outbound,
+    PacketRequest, Reply, Sent, SocketIo, Space, WireError,
 };
 
 /// A client in a namespace.
@@ -30,8 +30,7 @@ pub struct Socket(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) me: Weak<Inner>,
-    pub(super) id: Arc<str>,
-    pub(super) io: SocketIo,
+    pub(super) id: Name,
     pub(super) link: Arc<dyn Link>,
     pub(super) space: Arc<Space>,
     pub(super) phase: AtomicU8,
@@ -45,19 +44,27 @@ pub(super) struct Inner {
 
 #[derive(Default)]
 pub(super) struct State {
-    /// Before acceptance the rooms that were joined, after the end those that were left.
-    pub(super) rooms: Vec<Room>,
-    /// What was emitted before acceptance: whole packets.
-    pub(super) held: Vec<Held>,
+    /// Before acceptance what waits for it, after the end the rooms that were left.
+    pub(super) aside: Option<Box<Aside>>,
     /// Questions to the client that are open; there while there are some.
     pub(super) acks: Option<Box<Acks>>,
     pub(super) closed: Option<Arc<Notify>>,
     pub(super) user: Option<Room>,
     pub(super) accepted: bool,
     pub(super) kept: Option<Box<Kept>>,
-    /// The client was told that it is connected before anybody decided; this hears its events until then.
-    pub(super) early: Option<Arc<Early>>,
+    /// The client was told that it is connected before anybody decided.
     pub(super) greeted: bool,
+}
+
+/// What a socket has only while it enters and while it leaves.
+#[derive(Default)]
+pub(super) struct Aside {
+    /// Before acceptance the rooms that were joined, after the end those that were left.
+    pub(super) rooms: Vec<Room>,
+    /// What was emitted before acceptance: whole packets.
+    pub(super) held: Vec<Held>,
+    /// Hears the events of a client that was greeted, until it is decided about.
+    pub(super) early: Option<Arc<Early>>,
 }
 
 /// Who waits for what the client answers, by acknowledgement id.
@@ -109,7 +116,28 @@ pub(super) fn with_scratch<R>(f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     result
 }
 
+impl Aside {
+    fn is_empty(&self) -> bool {
+        self.rooms.is_empty() && self.held.is_empty() && self.early.is_none()
+    }
+}
+
 impl State {
+    pub(super) fn aside(&mut self) -> &mut Aside {
+        self.aside.get_or_insert_default()
+    }
+
+    /// Gives the memory back once nothing is aside.
+    pub(super) fn tidy(&mut self) {
+        if self.aside.as_ref().is_some_and(|aside| aside.is_empty()) {
+            self.aside = None;
+        }
+    }
+
+    pub(super) fn rooms(&self) -> &[Room] {
+        self.aside.as_ref().map_or(&[], |aside| &aside.rooms)
+    }
+
     /// Who waits for this answer; memory of a burst of questions is given back.
     fn take_ack(&mut self, id: u64) -> Option<oneshot::Sender<Arguments>> {
         let acks = self.acks.as_mut()?;
@@ -123,20 +151,13 @@ impl State {
 
 impl Socket {
     /// A socket of a client that was not here before; `stale` is the number of a packet that it got elsewhere.
-    pub(crate) fn new(
-        id: Arc<str>,
-        io: SocketIo,
-        link: Arc<dyn Link>,
-        space: Arc<Space>,
-        stale: Option<u64>,
-    ) -> Self {
+    pub(crate) fn new(id: Name, link: Arc<dyn Link>, space: Arc<Space>, stale: Option<u64>) -> Self {
         let trail = (space.log().is_some() && link.protocol().is_v5()).then(|| Trail::new(stale));
-        Self::with(id, io, link, space, trail, Extensions::default())
+        Self::with(id, link, space, trail, Extensions::default())
     }
 
     pub(super) fn with(
-        id: Arc<str>,
-        io: SocketIo,
+        id: Name,
         link: Arc<dyn Link>,
         space: Arc<Space>,
         trail: Option<Arc<Trail>>,
@@ -145,7 +166,6 @@ impl Socket {
         Self(Arc::new_cyclic(|me| Inner {
             me: me.clone(),
             id,
-            io,
             link,
             space,
             phase: AtomicU8::new(PENDING),
@@ -174,12 +194,12 @@ impl Socket {
 
     /// The server it belongs to.
     pub fn io(&self) -> &SocketIo {
-        &self.0.io
+        self.0.link.io()
     }
 
     /// Everybody in its namespace, itself included.
     pub fn namespace(&self) -> Broadcast {
-        Broadcast::of(&self.0.io, self.0.space.clone())
+        Broadcast::of(self.io(), self.0.space.clone())
     }
 
     /// The connection that carries it.
@@ -258,7 +278,7 @@ impl Socket {
 
     /// Everybody in its namespace but itself.
     pub fn broadcast(&self) -> Broadcast {
-        self.namespace().except(Room::new(self.0.id.clone()))
+        self.namespace().except(Room::new(self.id()))
     }
 
     /// Waits until less than half of the connection's send budget is spent; `false` if the connection is closed.
@@ -349,7 +369,13 @@ impl Socket {
         if self.0.phase.load(Ordering::Acquire) == PENDING {
             let mut state = self.state();
             if self.0.phase.load(Ordering::Acquire) == PENDING {
-                state.held.push(Held { kind: Kind::Event, id, json: json.to_vec(), attachments, flags });
+                state.aside().held.push(Held {
+                    kind: Kind::Event,
+                    id,
+                    json: json.to_vec(),
+                    attachments,
+                    flags,
+                });
                 return Ok(());
             }
         }

@@ -39,23 +39,23 @@ impl Encode for SharedEncoder {
             attachments: packet.attachments(),
             offset: packet.offset().filter(|_| version == Version::V4),
         };
-        frames(&outbound, &Protocol { version, parser: self.parser.clone(), base64: false })
+        frames(&outbound, Protocol { version, base64: false }, &self.parser)
     }
 }
 
 /// Appends a packet as WebSocket frames, one after the other.
-pub(crate) fn write_frames(packet: &Outbound<'_>, protocol: &Protocol, out: &mut Vec<u8>) {
-    messages(packet, protocol, |binary, length, write| {
+pub(crate) fn write_frames(packet: &Outbound<'_>, protocol: Protocol, parser: &Parser, out: &mut Vec<u8>) {
+    messages(packet, protocol, parser, |binary, length, write| {
         websocket::write_header(out, if binary { BINARY } else { TEXT }, length);
         write(out);
     });
 }
 
 /// A packet as WebSocket frames, each by itself.
-pub(crate) fn frames(packet: &Outbound<'_>, protocol: &Protocol) -> Frames {
+pub(crate) fn frames(packet: &Outbound<'_>, protocol: Protocol, parser: &Parser) -> Frames {
     let mut first = None;
     let mut rest = Vec::new();
-    messages(packet, protocol, |binary, length, write| {
+    messages(packet, protocol, parser, |binary, length, write| {
         let mut out = Vec::with_capacity(length + websocket::header_len(length));
         websocket::write_header(&mut out, if binary { BINARY } else { TEXT }, length);
         let head = u8::try_from(out.len()).expect("a frame's header has at most 10 bytes");
@@ -72,8 +72,13 @@ pub(crate) fn frames(packet: &Outbound<'_>, protocol: &Protocol) -> Frames {
 type Write<'a> = &'a dyn Fn(&mut Vec<u8>);
 
 /// Gives each engine message of a packet: whether it is binary, its length, and a function that writes it.
-fn messages(packet: &Outbound<'_>, protocol: &Protocol, mut each: impl FnMut(bool, usize, Write<'_>)) {
-    if !protocol.parser.is_json() {
+fn messages(
+    packet: &Outbound<'_>,
+    protocol: Protocol,
+    parser: &Parser,
+    mut each: impl FnMut(bool, usize, Write<'_>),
+) {
+    if !parser.is_json() {
         let with_offset = packet.offset.map(|offset| {
             let mut json = Vec::new();
             write_arguments(packet.json.unwrap_or_default(), Some(offset), &mut json);
@@ -83,7 +88,7 @@ fn messages(packet: &Outbound<'_>, protocol: &Protocol, mut each: impl FnMut(boo
         let json = json.map(|json| std::str::from_utf8(json).expect("JSON is UTF-8"));
         let Outbound { kind, namespace, id, attachments, .. } = *packet;
         let packet = OutPacket { kind, namespace, id, json, attachments };
-        let messages = protocol.parser.encode(&packet).unwrap_or_else(|error| {
+        let messages = parser.encode(&packet).unwrap_or_else(|error| {
             tracing::error!(target: "socketio::parser", %error, "the parser cannot encode a packet");
             Vec::new()
         });
@@ -112,7 +117,7 @@ fn messages(packet: &Outbound<'_>, protocol: &Protocol, mut each: impl FnMut(boo
     }
 }
 
-fn attachment(bytes: &Bytes, protocol: &Protocol, each: &mut impl FnMut(bool, usize, Write<'_>)) {
+fn attachment(bytes: &Bytes, protocol: Protocol, each: &mut impl FnMut(bool, usize, Write<'_>)) {
     match (protocol.base64, protocol.version) {
         (true, version) => {
             let prefix: &[u8] = if version == Version::V3 { b"b4" } else { b"b" };

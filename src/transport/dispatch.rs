@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,42 +12,43 @@ use tower_socketio_proto::socketio::{Any, Arguments, DecodeError, Kind, Packet};
 
 use super::connection::Connection;
 use super::entering::auth_of_query;
+use super::entries::Entries;
 use super::parking::Parked;
 use super::running::{Done, Running, Work};
+use super::seldom::Queue;
 use super::stack::Stack;
 use crate::hub::{
     AckSlot, Departure, DisconnectReason, Lease, Name, PacketRequest, Pass, Reply, Replying, Socket,
-    SocketIo, WireError,
+    WireError,
 };
 
 /// The namespaces of one connection, and the work in flight for them.
 pub(super) struct Dispatch {
     pub(super) connection: Arc<Connection>,
-    pub(super) io: SocketIo,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Entries,
     /// Made at the first work that does not end at once.
     pub(super) running: Option<Box<FuturesUnordered<Running>>>,
     pub(super) next_key: u32,
-    pub(super) parked: usize,
+    pub(super) parked: u32,
     pub(super) parked_bytes: usize,
     /// Handlers, hooks and decisions in flight whose socket has left.
-    pub(super) orphaned: usize,
+    pub(super) orphaned: u32,
     /// The request that opened the connection, until the first namespace has decided.
     pub(super) parts: Option<Arc<Parts>>,
     pub(super) entered: bool,
-    pub(super) left: VecDeque<Box<str>>,
+    pub(super) left: Queue<Box<str>>,
 }
 
 pub(super) struct Entry {
     pub(super) key: u32,
     pub(super) state: State,
-    pub(super) in_flight: usize,
+    pub(super) in_flight: u32,
     /// Hooks of an accepted client in flight; events do not wait for them.
-    pub(super) hooks: usize,
+    pub(super) hooks: u32,
     /// The last thing the client said about its being here is that it leaves; that waits for its turn.
     pub(super) leaving: bool,
     /// Events that cannot start yet, in order.
-    pub(super) parked: VecDeque<Parked>,
+    pub(super) parked: Queue<Parked>,
     pub(super) stack: Stack,
 }
 
@@ -88,11 +88,9 @@ impl From<DecodeError> for Violation {
 
 impl Dispatch {
     pub(super) fn new(connection: Arc<Connection>, parts: Arc<Parts>) -> Self {
-        let io = SocketIo::from(connection.hub.clone());
         Self {
             connection,
-            io,
-            entries: Vec::new(),
+            entries: Entries::default(),
             running: None,
             next_key: 0,
             parked: 0,
@@ -100,15 +98,15 @@ impl Dispatch {
             orphaned: 0,
             parts: Some(parts),
             entered: false,
-            left: VecDeque::new(),
+            left: Queue::default(),
         }
     }
 
     /// Whether so much waits that nothing more is read.
     pub(super) fn is_full(&self) -> bool {
         // A client that leaves and comes again must not pile up handlers of the sockets it had before.
-        let config = &self.connection.hub.config;
-        self.parked_bytes >= config.receive_budget || self.orphaned >= config.max_in_flight
+        let config = &self.connection.hub().config;
+        self.parked_bytes >= config.receive_budget || self.orphaned as usize >= config.max_in_flight
     }
 
     /// Whether the client was accepted into a namespace, ever.
@@ -119,6 +117,11 @@ impl Dispatch {
     /// Whether a namespace is deciding about the client.
     pub(super) fn is_entering(&self) -> bool {
         self.entries.iter().any(|entry| !matches!(entry.state, State::Entered(..)))
+    }
+
+    /// Whether [`poll`](Self::poll) may have something to do.
+    pub(super) fn has_work(&self) -> bool {
+        self.running.is_some() || self.parked > 0 || self.entries.iter().any(Entry::has_layers)
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -194,8 +197,8 @@ impl Dispatch {
 
     pub(super) fn has_place(&self, entry: &Entry) -> bool {
         let State::Entered(lease, _) = &entry.state else { return false };
-        entry.in_flight < lease.space().max_in_flight()
-            && self.orphaned < self.connection.hub.config.max_in_flight
+        (entry.in_flight as usize) < lease.space().max_in_flight()
+            && (self.orphaned as usize) < self.connection.hub().config.max_in_flight
     }
 
     /// Starts an event, for which its stack is ready or has failed.
@@ -260,7 +263,8 @@ impl Dispatch {
         let Departure { socket, reason } = departure;
         let own = |entry: &Entry| matches!(&entry.state, State::Entered(_, other) if *other == socket);
         let mut held = None;
-        if let Some(at) = self.entries.iter().position(own) {
+        let at = self.entries.iter().position(own);
+        if let Some(at) = at {
             let entry = self.remove(at);
             self.remember(entry.name());
             if let State::Entered(lease, _) = entry.state {
@@ -308,7 +312,7 @@ impl Dispatch {
             Poll::Ready((key, done)) => self.done(cx, key, done),
             Poll::Pending => {
                 if running.is_entering() {
-                    running = running.within(self.connection.hub.config.connect_timeout);
+                    running = running.within(self.connection.hub().config.connect_timeout);
                 }
                 if let Work::Hook { .. } = running.work {
                     running.waited = true;
@@ -364,7 +368,7 @@ impl Dispatch {
 
     /// Ends every socket; hooks and what is in flight go on by themselves.
     pub(super) fn end(&mut self, reason: DisconnectReason, mut departures: Vec<Departure>) {
-        let hub = self.connection.hub.clone();
+        let hub = self.connection.hub().clone();
         for entry in std::mem::take(&mut self.entries) {
             let (State::Entered(lease, socket) | State::Entering(lease, socket)) = entry.state else {
                 continue;
@@ -426,7 +430,7 @@ impl Dispatch {
 
     /// What waited in an entry waits no more, and what is in flight has lost its socket.
     fn forget(&mut self, entry: &Entry) {
-        let deciding = usize::from(!matches!(entry.state, State::Entered(..)));
+        let deciding = u32::from(!matches!(entry.state, State::Entered(..)));
         self.orphaned += entry.in_flight + entry.hooks + deciding;
         self.uncount(&entry.parked);
     }

@@ -17,6 +17,7 @@ use super::dispatch::Dispatch;
 use super::inbound::{End, Inbound};
 use super::io::Io;
 use super::probe::Probe;
+use super::queue::Batch;
 use super::websocket::{Read, Reader};
 use super::writer::Writer;
 use crate::hub::{Overflow, Place};
@@ -47,9 +48,9 @@ pub(super) struct Task {
     pub(super) failed: bool,
     /// When the peer must have taken something of what waits.
     pub(super) write_deadline: Option<Instant>,
-    /// When the client must be in a namespace.
-    pub(super) connect_deadline: Option<Instant>,
     pub(super) phase: Phase,
+    /// When the phase must be over; while it is open, when the client must be in a namespace.
+    pub(super) until: Option<Instant>,
     /// What the connection counts for at its client's address, until its end.
     _place: Option<Box<Place>>,
 }
@@ -60,14 +61,15 @@ pub(super) enum Wire {
     WebSocket { io: Io, reader: Reader, writer: Writer },
 }
 
+#[derive(Clone, Copy)]
 pub(super) enum Phase {
     Open,
-    /// The server ends the connection, and gives handlers in flight this long to answer.
-    Draining(Reason, Instant),
-    /// The sockets have ended; what waits may be sent until then.
-    Lingering(Instant),
-    /// Everything is sent; the peer's own end is waited for until then, as a reset would take the rest from it.
-    Ending(Instant),
+    /// The server ends the connection, and gives handlers in flight some time to answer.
+    Draining(Reason),
+    /// The sockets have ended; what waits may be sent.
+    Lingering,
+    /// Everything is sent; the peer's own end is waited for, as a reset would take the rest from it.
+    Ending,
     Done,
 }
 
@@ -79,8 +81,8 @@ impl Driver {
         place: Option<Box<Place>>,
     ) -> Self {
         let now = Connection::now();
-        let deadline = now + connection.hub.config.connect_timeout;
-        let decoder = Decoder::new(&connection.protocol.parser);
+        let deadline = now + connection.hub().config.connect_timeout;
+        let decoder = Decoder::new(&connection.hub().config.parser);
         let wire = match io {
             None => Wire::Polling,
             Some((io, reader)) => Wire::WebSocket { io, reader, writer: Writer::default() },
@@ -100,8 +102,8 @@ impl Driver {
                 closed: false,
                 failed: false,
                 write_deadline: None,
-                connect_deadline: Some(deadline),
                 phase: Phase::Open,
+                until: Some(deadline),
                 _place: place,
             },
         }
@@ -119,7 +121,6 @@ impl Future for Driver {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let task = this.task;
-        task.connection.lock().cork();
         loop {
             if let Poll::Ready(()) = task.poll(cx) {
                 return Poll::Ready(());
@@ -153,18 +154,33 @@ impl Task {
     /// Does everything there is to do; pending when there is nothing more.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.look(cx);
             if let Phase::Done = self.phase {
                 return Poll::Ready(());
             }
-            self.dispatch.poll(cx);
-            if let Phase::Draining(reason, _) = self.phase
+            if self.dispatch.has_work() {
+                self.connection.lock().cork();
+                self.dispatch.poll(cx);
+            }
+            // Under one lock, as this is done for every packet.
+            let batch = {
+                let mut shared = self.connection.lock();
+                shared.cork();
+                if let Some(notices) = shared.take_notices() {
+                    drop(shared);
+                    self.heed(cx, *notices);
+                    continue;
+                }
+                match &self.wire {
+                    Wire::WebSocket { writer, .. } if writer.is_empty() => shared.queue.take(),
+                    _ => Batch::Nothing,
+                }
+            };
+            if let Phase::Draining(reason) = self.phase
                 && !self.dispatch.is_busy()
             {
                 self.connection.lock().feed(&self.connection, Input::Close(reason));
-                continue;
             }
-            if let Err(error) = self.write(cx) {
+            if let Err(error) = self.write(cx, batch) {
                 tracing::debug!(target: "socketio::ws", %error, "cannot write");
                 self.fail();
                 continue;
@@ -177,22 +193,18 @@ impl Task {
 
     /// Before the task sleeps: `None` if there is something new to look at, else the next deadline.
     fn sleep(&mut self, cx: &mut Context<'_>) -> Option<Instant> {
-        let budget = self.connection.hub.config.send_budget;
+        let budget = self.connection.hub().config.send_budget;
         let mut shared = self.connection.lock();
         let blocked = matches!(&self.wire, Wire::WebSocket { writer, .. } if !writer.is_empty());
         let unwritten = matches!(self.wire, Wire::WebSocket { .. }) && !blocked && !shared.queue.is_empty();
         let posted = shared.polling.as_ref().is_some_and(|polling| polling.body.is_some());
-        if unwritten || shared.notices.any() || (posted && !self.paused && matches!(self.phase, Phase::Open))
+        if unwritten || shared.has_notices() || (posted && !self.paused && matches!(self.phase, Phase::Open))
         {
             return None;
         }
         let mut deadline = shared.session.timeout();
-        let phase = match self.phase {
-            Phase::Draining(_, until) | Phase::Lingering(until) | Phase::Ending(until) => Some(until),
-            Phase::Open | Phase::Done => None,
-        };
-        for other in [self.write_deadline, self.connect_deadline, phase].into_iter().flatten() {
-            deadline = Some(deadline.map_or(other, |deadline| deadline.min(other)));
+        if self.write_deadline.is_some() || self.until.is_some() {
+            deadline = [deadline, self.write_deadline, self.until].into_iter().flatten().min();
         }
         shared.uncork(cx.waker(), budget);
         // A session without any deadline is looked at now and then all the same.
@@ -206,7 +218,7 @@ impl Task {
             let mut shared = connection.lock();
             if shared.session.timeout().is_some_and(|timeout| timeout <= now) {
                 if std::mem::take(&mut self.heard) {
-                    shared.session.alive(&connection.hub.config.timing, now);
+                    shared.session.alive(&connection.hub().config.timing, now);
                 }
                 shared.time_out(&connection, now);
             }
@@ -216,41 +228,36 @@ impl Task {
             tracing::debug!(target: "socketio::ws", "the peer took nothing for the `write_timeout`");
             self.fail();
         }
-        if passed(self.connect_deadline) {
-            // A hook that is still deciding has a deadline of its own.
-            self.connect_deadline =
-                self.dispatch.is_entering().then(|| now + connection.hub.config.connect_timeout);
-            if !self.dispatch.has_entered() && self.connect_deadline.is_none() {
-                connection.lock().feed(&connection, Input::Close(Reason::ForcedServerClose));
-            }
+        if !passed(self.until) {
+            return;
         }
         match self.phase {
-            Phase::Draining(reason, until) if until <= now => {
+            Phase::Open => {
+                // A hook that is still deciding has a deadline of its own.
+                let config = &connection.hub().config;
+                self.until = self.dispatch.is_entering().then(|| now + config.connect_timeout);
+                if !self.dispatch.has_entered() && self.until.is_none() {
+                    connection.lock().feed(&connection, Input::Close(Reason::ForcedServerClose));
+                }
+            }
+            Phase::Draining(reason) => {
                 connection.lock().feed(&connection, Input::Close(reason));
             }
-            Phase::Lingering(until) | Phase::Ending(until) if until <= now => self.finish(),
-            _ => {}
+            Phase::Lingering | Phase::Ending => self.finish(),
+            Phase::Done => {}
         }
     }
 
     // ---- notices
 
-    fn look(&mut self, cx: &mut Context<'_>) {
-        let notices = {
-            let mut shared = self.connection.lock();
-            if !shared.notices.any() {
-                return;
-            }
-            std::mem::take(&mut shared.notices)
-        };
+    fn heed(&mut self, cx: &mut Context<'_>, notices: Notices) {
         let Notices { departures, probe, probe_pong, probe_dropped, upgraded, close, overflowed, closed } =
             notices;
         for departure in departures {
             self.dispatch.departed(cx, departure);
         }
-        if let Some(offer) = probe {
-            let (io, early) = *offer;
-            let max_payload = self.connection.hub.config.max_payload;
+        if let Some((io, early)) = probe {
+            let max_payload = self.connection.hub().config.max_payload;
             let probe = Probe::new(io, &early, max_payload);
             // The session may have given up on it before HTTP was done with it.
             if self.connection.lock().session.is_probing() {
@@ -281,8 +288,9 @@ impl Task {
             && matches!(self.phase, Phase::Open)
         {
             if reason == Reason::ServerShuttingDown {
-                let grace = self.connection.hub.config.close_grace;
-                self.phase = Phase::Draining(reason, Connection::now() + grace);
+                let grace = self.connection.hub().config.close_grace;
+                self.phase = Phase::Draining(reason);
+                self.until = Some(Connection::now() + grace);
             } else {
                 self.dispatch.leave_all(cx);
                 self.connection.lock().feed(&self.connection, Input::Close(reason));
@@ -291,7 +299,7 @@ impl Task {
     }
 
     fn upgrade(&mut self, probe: Probe) {
-        let apart = self.connection.hub.config.overflow == Overflow::DropOldest;
+        let apart = self.connection.hub().config.overflow == Overflow::DropOldest;
         let mut shared = self.connection.lock();
         shared.polling = None;
         shared.queue.upgrade(apart);
@@ -303,25 +311,26 @@ impl Task {
 
     // ---- writing
 
-    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    fn write(&mut self, cx: &mut Context<'_>, mut batch: Batch) -> io::Result<()> {
         let Wire::WebSocket { io, writer, .. } = &mut self.wire else {
             self.lingered();
             return Ok(());
         };
         loop {
-            if writer.is_empty() {
-                self.connection.lock().queue.take(&mut writer.chunks, &mut writer.tail);
-                if writer.is_empty() {
-                    break;
-                }
-            }
-            match writer.poll_write(io, cx)? {
+            let written = match batch {
+                Batch::Nothing if writer.is_empty() => break,
+                Batch::Nothing => writer.poll_write(io, cx)?,
+                batch => writer.poll_batch(io, cx, batch)?,
+            };
+            match written {
                 Poll::Ready(number) => {
                     self.write_deadline = None;
-                    self.connection.lock().queue.written(number);
+                    let mut shared = self.connection.lock();
+                    shared.queue.written(number);
+                    batch = if writer.is_empty() { shared.queue.take() } else { Batch::Nothing };
                 }
                 Poll::Pending => {
-                    let timeout = self.connection.hub.config.write_timeout;
+                    let timeout = self.connection.hub().config.write_timeout;
                     self.write_deadline.get_or_insert_with(|| Connection::now() + timeout);
                     return Ok(());
                 }
@@ -349,7 +358,7 @@ impl Task {
         let probed = self.read_probe(cx);
         match self.phase {
             Phase::Open if !full => self.read_wire(cx) || probed,
-            Phase::Ending(_) => self.read_end(cx),
+            Phase::Ending => self.read_end(cx),
             _ => probed,
         }
     }
@@ -436,7 +445,7 @@ impl Task {
             let mut shared = connection.lock();
             shared.feed(connection, input);
             // Nothing after the end of the probe is the probe's.
-            !shared.notices.upgraded && !shared.notices.probe_dropped
+            !shared.has_probed()
         })
     }
 }

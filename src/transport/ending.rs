@@ -20,7 +20,7 @@ impl Task {
         let connection = self.connection.clone();
         let mut shared = connection.lock();
         shared.queue.clear(0);
-        if matches!(self.phase, Phase::Lingering(_) | Phase::Ending(_)) {
+        if matches!(self.phase, Phase::Lingering | Phase::Ending) {
             drop(shared);
             self.finish();
         } else {
@@ -35,13 +35,13 @@ impl Task {
 
     /// A probe that ends is told so, by a task of its own.
     pub(super) fn drop_probe(&self, probe: Probe) {
-        let hub = &self.connection.hub;
+        let hub = &self.connection.hub();
         hub.spawn(probe.close(hub.config.close_grace));
     }
 
     /// The session is over: ends the sockets, and lets what waits be sent.
     pub(super) fn close(&mut self, reason: Reason) {
-        if matches!(self.phase, Phase::Lingering(_) | Phase::Ending(_) | Phase::Done) {
+        if matches!(self.phase, Phase::Lingering | Phase::Ending | Phase::Done) {
             return;
         }
         let departures = self.connection.lock().end();
@@ -50,16 +50,15 @@ impl Task {
             self.drop_probe(*probe);
         }
         self.write_deadline = None;
-        self.connect_deadline = None;
         let ours =
             matches!(reason, Reason::ForcedClose | Reason::ForcedServerClose | Reason::ServerShuttingDown);
-        let until = Connection::now() + self.connection.hub.config.close_grace;
+        self.until = Some(Connection::now() + self.connection.hub().config.close_grace);
         let connection = self.connection.clone();
         let mut shared = connection.lock();
         match &self.wire {
             // Node keeps what is left, a close packet at least, for the next poll.
             Wire::Polling if ours && !shared.queue.is_empty() => {
-                self.phase = Phase::Lingering(until);
+                self.phase = Phase::Lingering;
             }
             Wire::Polling => {
                 drop(shared);
@@ -76,13 +75,13 @@ impl Task {
                     write_header(&mut frame, CLOSE, 0);
                     shared.queue.push_raw(&frame);
                 }
-                self.phase = Phase::Lingering(until);
+                self.phase = Phase::Lingering;
             }
         }
     }
 
     pub(super) fn finish(&mut self) {
-        let hub = &self.connection.hub;
+        let hub = &self.connection.hub();
         hub.links().remove(&self.connection.sid);
         self.connection.lock().finish(hub.config.send_budget);
         self.phase = Phase::Done;
@@ -90,11 +89,11 @@ impl Task {
 
     /// Everything is sent, which may be what was waited for.
     pub(super) fn lingered(&mut self) {
-        let Phase::Lingering(until) = self.phase else { return };
+        let Phase::Lingering = self.phase else { return };
         match &mut self.wire {
             Wire::Polling if self.connection.lock().queue.is_empty() => self.finish(),
             Wire::Polling => {}
-            Wire::WebSocket { .. } => self.phase = Phase::Ending(until),
+            Wire::WebSocket { .. } => self.phase = Phase::Ending,
         }
     }
 

@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::task::Context;
 
 use tower_socketio_adapter::Flags;
@@ -8,10 +7,11 @@ use tower_socketio_proto::socketio::{Arguments, Kind, Packet};
 use super::dispatch::{Dispatch, Entry, Resolving, State, Violation};
 use super::parking::Parked;
 use super::running::{Running, Work, call};
+use super::seldom::Queue;
 use super::stack::Stack;
 use crate::hub::{
-    Acceptance, ConnectRequest, Connected, DisconnectReason, Lease, Link, Outbound, Pass, Registry, Resolved,
-    Socket, WireError, new_id,
+    Acceptance, ConnectRequest, Connected, DisconnectReason, Lease, Link, Name, Outbound, Pass, Registry,
+    Resolved, Socket, WireError, new_id,
 };
 
 /// How many namespaces that the server ended are remembered, so that what the client sent meanwhile is no violation.
@@ -36,7 +36,7 @@ impl Dispatch {
             return Err(Violation);
         }
         self.left.retain(|left| **left != *name);
-        let config = &self.connection.hub.config;
+        let config = &self.connection.hub().config;
         let is_recovering = config.keep.is_some() && !self.is_v3();
         let (auth, pass) = if is_recovering { Pass::split(auth) } else { (auth, None) };
         if self.entries.len() >= config.max_namespaces {
@@ -45,9 +45,9 @@ impl Dispatch {
         }
         self.next_key = self.next_key.wrapping_add(1);
         let (key, name) = (self.next_key, Box::<str>::from(name));
-        let resolved = match Registry::resolve(&self.connection.hub, &name, auth.as_ref()) {
+        let resolved = match Registry::resolve(self.connection.hub(), &name, auth.as_ref()) {
             Resolved::Unknown if self.is_v3() && *name == *"/" => {
-                Resolved::Found(Registry::empty_root(&self.connection.hub))
+                Resolved::Found(Registry::empty_root(self.connection.hub()))
             }
             resolved => resolved,
         };
@@ -57,7 +57,7 @@ impl Dispatch {
             in_flight: 0,
             hooks: 0,
             leaving: false,
-            parked: VecDeque::new(),
+            parked: Queue::default(),
             stack: Stack::default(),
         };
         match resolved {
@@ -76,15 +76,13 @@ impl Dispatch {
     }
 
     pub(super) fn push(&mut self, entry: Entry) {
-        self.entries.reserve_exact(1);
         self.entries.push(entry);
     }
 
     fn socket(&self, lease: &Lease, auth: &Option<Arguments>, pass: Option<Pass>) -> Socket {
         let stale = pass.as_ref().and_then(Pass::number);
         if let Some(pass) = pass
-            && let Some(socket) =
-                Socket::returning(&self.io, self.connection.clone(), lease, pass, auth.clone())
+            && let Some(socket) = Socket::returning(self.connection.clone(), lease, pass, auth.clone())
         {
             return socket;
         }
@@ -93,9 +91,9 @@ impl Dispatch {
         let id = match (self.is_v3(), name) {
             (false, _) => new_id(),
             (true, "/") => self.connection.sid.clone(),
-            (true, name) => format!("{name}#{}", self.connection.sid).into(),
+            (true, name) => Name::from(format!("{name}#{}", &*self.connection.sid).as_str()),
         };
-        Socket::new(id, self.io.clone(), self.connection.clone(), lease.space().clone(), stale)
+        Socket::new(id, self.connection.clone(), lease.space().clone(), stale)
     }
 
     pub(super) fn enter(&mut self, cx: &mut Context<'_>, key: u32, socket: Socket, auth: Option<Arguments>) {
@@ -160,7 +158,7 @@ impl Dispatch {
             }
             if let Some(time) = error.closes_after() {
                 let connection = self.connection.clone();
-                self.connection.hub.spawn(async move {
+                self.connection.hub().spawn(async move {
                     tokio::time::sleep(time).await;
                     connection.close(Reason::ForcedServerClose);
                 });
@@ -190,7 +188,7 @@ impl Dispatch {
         before.end();
         let Entry { key, state: State::Entering(lease, socket), .. } = &mut self.entries[at] else { return };
         let (connection, space) = (self.connection.clone(), lease.space().clone());
-        *socket = Socket::new(new_id(), self.io.clone(), connection, space, before.stale());
+        *socket = Socket::new(new_id(), connection, space, before.stale());
         let (key, socket) = (*key, socket.clone());
         self.enter(cx, key, socket, auth);
     }
@@ -214,7 +212,7 @@ impl Dispatch {
     }
 
     pub(super) fn refuse(&mut self, name: &str, error: &WireError) {
-        let expose = self.connection.hub.config.expose_errors;
+        let expose = self.connection.hub().config.expose_errors;
         self.refuse_with(name, &error.to_connect_error(!self.is_v3(), expose));
     }
 

@@ -58,7 +58,7 @@ pub(super) fn open(
     hub.note_runtime();
     let sid = match &hub.config.id_generator {
         None => new_id(),
-        Some(make) => Some(make(&parts)).filter(|id| is_id(id)).ok_or(Unopened::BadId)?.into(),
+        Some(make) => Some(make(&parts)).filter(|id| is_id(id)).ok_or(Unopened::BadId)?.as_str().into(),
     };
     let address = address.or_else(|| websocket.as_ref().and_then(|(io, _)| io.peer()));
     let origin = address
@@ -71,19 +71,19 @@ pub(super) fn open(
     (handshake.address, handshake.client) = (address, origin.client);
     handshake.secure = origin.secure.unwrap_or(secure);
     handshake.cross_domain = parts.headers.contains_key(ORIGIN);
-    let protocol = Protocol { version, parser: hub.config.parser.clone(), base64: query.base64 };
+    let protocol = Protocol { version, base64: query.base64 };
     let transport = match websocket {
         None => engineio::Transport::Polling,
         Some(_) => engineio::Transport::WebSocket,
     };
     let connection =
-        Connection::new(sid.clone(), protocol, handshake, hub.clone(), transport, Connection::now());
+        Connection::new(sid.clone(), protocol, handshake, hub.clone().into(), transport, Connection::now());
     for keep in &hub.config.keep_extensions {
         keep(&parts.extensions, connection.extensions());
     }
     let connection = Arc::new(connection);
     let link: Arc<dyn Link> = connection.clone();
-    if !hub.links().insert(sid, link) {
+    if !hub.links().insert((&*sid).into(), link) {
         return Err(Unopened::BadId);
     }
     // After the insertion: either a drain that begins now finds the connection, or it is seen here.

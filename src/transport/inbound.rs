@@ -97,14 +97,14 @@ impl Receive for Inbound<'_, '_, '_> {
 impl Connection {
     pub(super) fn limits(&self) -> engineio::Limits {
         let mut limits = engineio::Limits::default();
-        limits.max_packets = self.hub.config.max_packets;
+        limits.max_packets = self.hub().config.max_packets;
         limits
     }
 
     fn packet_limits(&self) -> socketio::Limits {
         let mut limits = socketio::Limits::default();
-        limits.max_attachments = self.hub.config.max_attachments;
-        limits.max_payload = self.hub.config.max_payload;
+        limits.max_attachments = self.hub().config.max_attachments;
+        limits.max_payload = self.hub().config.max_payload;
         limits
     }
 }

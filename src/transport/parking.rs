@@ -1,9 +1,9 @@
-use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use tower_socketio_proto::socketio::Arguments;
 
 use super::dispatch::{Dispatch, State};
+use super::seldom::Queue;
 
 /// What an event costs while it waits, beyond its bytes.
 const OVERHEAD: usize = 128;
@@ -72,7 +72,7 @@ impl Dispatch {
                 Some(Parked::Event(arguments, id)) => self.start_event(cx, at, arguments, id, stack),
                 // A `Leave` is taken above, and an `Enter` with the `Leave` in front of it.
                 _ => {
-                    self.entries[at].parked = VecDeque::new();
+                    self.entries[at].parked = Queue::default();
                     at += 1;
                 }
             }
@@ -101,8 +101,8 @@ impl Dispatch {
         }
     }
 
-    pub(super) fn uncount(&mut self, parked: &VecDeque<Parked>) {
-        self.parked -= parked.len();
+    pub(super) fn uncount(&mut self, parked: &Queue<Parked>) {
+        self.parked -= u32::try_from(parked.len()).expect("they were counted");
         self.parked_bytes -= parked.iter().map(Parked::cost).sum::<usize>();
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn poll(connection: &Arc<Connection>) -> Outcome {
         return refusal.into();
     }
     let mut parked = Parked { connection, answered: was_closed };
-    let config = &connection.hub.config;
+    let config = &connection.hub().config;
     let outcome = poll_fn(|cx| {
         let mut shared = connection.lock();
         let closed = shared.session.is_closed();
@@ -106,7 +106,7 @@ pub(super) async fn post<B>(
 where
     B: HttpBody,
 {
-    let max_payload = connection.hub.config.max_payload;
+    let max_payload = connection.hub().config.max_payload;
     if let Some(refusal) = connection.feed(Input::PostOpened) {
         return refusal.into();
     }

@@ -36,8 +36,10 @@ impl Probe {
 
     /// Answers the client's `2probe`.
     pub(super) fn pong(&mut self) {
-        write_header(&mut self.writer.tail, TEXT, 6);
-        self.writer.tail.extend_from_slice(b"3probe");
+        let mut frame = Vec::new();
+        write_header(&mut frame, TEXT, 6);
+        frame.extend_from_slice(b"3probe");
+        self.writer.push(&frame);
     }
 
     pub(super) fn into_parts(self) -> (Io, Reader, Writer) {
@@ -93,8 +95,10 @@ impl Probe {
     pub(super) async fn close(mut self, grace: Duration) {
         if !self.closed {
             let code = self.code.map(u16::to_be_bytes);
-            write_header(&mut self.writer.tail, CLOSE, code.map_or(0, |code| code.len()));
-            self.writer.tail.extend_from_slice(code.as_ref().map_or(&[], |code| code));
+            let mut frame = Vec::new();
+            write_header(&mut frame, CLOSE, code.map_or(0, |code| code.len()));
+            frame.extend_from_slice(code.as_ref().map_or(&[], |code| code));
+            self.writer.push(&frame);
         }
         let end = async {
             while !self.writer.is_empty() {
@@ -132,7 +136,7 @@ impl<F: FnMut(Input<'_>) -> bool> Receive for Inbound<'_, F> {
 
     fn control(&mut self, frames: &[u8]) {
         if self.writer.len() < CONTROL_LIMIT {
-            self.writer.tail.extend_from_slice(frames);
+            self.writer.push(frames);
         }
     }
 }

@@ -20,10 +20,34 @@ pub(super) struct OutQueue {
 
 #[derive(Debug)]
 enum Store {
-    /// One stream of frames: `chunks`, then `tail`.
-    Stream { chunks: VecDeque<Bytes>, tail: Vec<u8> },
+    /// One stream of frames.
+    Tail(Vec<u8>),
+    /// A single frame, which other connections may share.
+    One(Bytes),
+    /// One stream of frames, some of which are large.
+    Many(Box<Many>),
     /// Packets that stay apart: for polling, and where old ones may have to give way.
-    Packets(VecDeque<Packet>),
+    Packets(Box<Packets>),
+}
+
+/// `chunks`, then `tail`.
+#[derive(Debug, Default)]
+struct Many {
+    chunks: VecDeque<Bytes>,
+    tail: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Packets(VecDeque<Packet>);
+
+/// What is written together.
+#[derive(Debug)]
+pub(super) enum Batch {
+    Nothing,
+    Frames(Bytes),
+    /// In a buffer of the thread's.
+    Buffer(Vec<u8>),
+    Many(VecDeque<Bytes>, Vec<u8>),
 }
 
 #[derive(Debug)]
@@ -47,11 +71,7 @@ pub(super) enum Room {
 
 impl OutQueue {
     pub(super) fn new(apart: bool) -> Self {
-        let store = if apart {
-            Store::Packets(VecDeque::new())
-        } else {
-            Store::Stream { chunks: VecDeque::new(), tail: Vec::new() }
-        };
+        let store = if apart { Store::Packets(Box::default()) } else { Store::Tail(Vec::new()) };
         Self { store, bytes: 0 }
     }
 
@@ -61,8 +81,9 @@ impl OutQueue {
 
     pub(super) fn is_empty(&self) -> bool {
         match &self.store {
-            Store::Stream { chunks, tail } => chunks.is_empty() && tail.is_empty(),
-            Store::Packets(packets) => packets.is_empty(),
+            Store::Tail(tail) => tail.is_empty(),
+            Store::One(_) | Store::Many(_) => false,
+            Store::Packets(packets) => packets.0.is_empty(),
         }
     }
 
@@ -85,6 +106,7 @@ impl OutQueue {
 
     fn make_room(&mut self, size: usize, budget: usize) -> Room {
         let Store::Packets(packets) = &mut self.store else { return Room::Dropped(0) };
+        let packets = &mut packets.0;
         // Some more than is needed, so that what must stay in front is not walked over for every packet.
         let mut excess = (self.bytes + size).saturating_sub(budget);
         let spare = if packets.front().is_some_and(|packet| packet.droppable) { 0 } else { budget / 8 };
@@ -111,48 +133,99 @@ impl OutQueue {
 
     /// Appends frames by a function that writes them.
     pub(super) fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let Store::Stream { chunks, tail } = &mut self.store else {
-            unreachable!("packets that stay apart are pushed");
-        };
-        if tail.capacity() == 0 {
-            *tail = super::writer::buffer();
-        }
+        let tail = self.tail();
         let before = tail.len();
         write(tail);
-        self.bytes += tail.len() - before;
-        if tail.len() >= LARGE {
-            chunks.push_back(std::mem::take(tail).into());
+        let length = tail.len();
+        self.bytes += length - before;
+        if length >= LARGE {
+            self.cut();
         }
     }
 
     /// Appends a packet that is framed already.
     pub(super) fn push(&mut self, frames: &Frames, droppable: bool) {
         self.bytes += frames.size();
-        match &mut self.store {
-            Store::Packets(packets) => packets.push_back(Packet { frames: frames.clone(), droppable }),
-            Store::Stream { chunks, tail } => {
-                for frame in frames {
-                    if frame.bytes.len() >= LARGE {
-                        if !tail.is_empty() {
-                            chunks.push_back(std::mem::take(tail).into());
-                        }
-                        chunks.push_back(frame.bytes.clone());
-                    } else {
-                        if tail.capacity() == 0 {
-                            *tail = super::writer::buffer();
-                        }
-                        tail.extend_from_slice(&frame.bytes);
-                        if tail.len() >= LARGE {
-                            chunks.push_back(std::mem::take(tail).into());
-                        }
-                    }
-                }
+        if let Store::Packets(packets) = &mut self.store {
+            packets.0.push_back(Packet { frames: frames.clone(), droppable });
+            return;
+        }
+        for frame in frames {
+            self.push_frame(&frame.bytes);
+        }
+    }
+
+    fn push_frame(&mut self, bytes: &Bytes) {
+        if let Store::Tail(tail) = &self.store
+            && tail.is_empty()
+        {
+            self.store = Store::One(bytes.clone());
+        } else if bytes.len() >= LARGE {
+            self.cut();
+            self.many().chunks.push_back(bytes.clone());
+        } else {
+            let tail = self.tail();
+            tail.extend_from_slice(bytes);
+            if tail.len() >= LARGE {
+                self.cut();
             }
+        }
+    }
+
+    /// The buffer at the end of the stream.
+    fn tail(&mut self) -> &mut Vec<u8> {
+        if let Store::One(bytes) = &self.store {
+            if bytes.len() < LARGE {
+                let mut tail = super::writer::buffer();
+                tail.extend_from_slice(bytes);
+                self.store = Store::Tail(tail);
+            } else {
+                self.many();
+            }
+        }
+        let tail = match &mut self.store {
+            Store::Tail(tail) => tail,
+            Store::Many(many) => &mut many.tail,
+            Store::One(_) | Store::Packets(_) => unreachable!("packets that stay apart are pushed"),
+        };
+        if tail.capacity() == 0 {
+            *tail = super::writer::buffer();
+        }
+        tail
+    }
+
+    /// The stream as one that has chunks.
+    fn many(&mut self) -> &mut Many {
+        match std::mem::replace(&mut self.store, Store::Tail(Vec::new())) {
+            Store::Tail(tail) => self.store = Store::Many(Box::new(Many { chunks: VecDeque::new(), tail })),
+            Store::One(bytes) => {
+                self.store = Store::Many(Box::new(Many { chunks: [bytes].into(), tail: Vec::new() }));
+            }
+            other => self.store = other,
+        }
+        let Store::Many(many) = &mut self.store else {
+            unreachable!("packets that stay apart are pushed");
+        };
+        many
+    }
+
+    /// Makes a chunk of the buffer at the end.
+    fn cut(&mut self) {
+        let many = self.many();
+        if !many.tail.is_empty() {
+            many.chunks.push_back(std::mem::take(&mut many.tail).into());
         }
     }
 
     /// Appends a text packet of the engine's own: `2`, `3`, `6`, `1`, or the open packet.
     pub(super) fn push_text(&mut self, text: &str) {
+        if !self.is_apart() {
+            self.write(|out| {
+                write_header(out, TEXT, text.len());
+                out.extend_from_slice(text.as_bytes());
+            });
+            return;
+        }
         let mut out = Vec::with_capacity(text.len() + 4);
         write_header(&mut out, TEXT, text.len());
         let head = u8::try_from(out.len()).expect("a frame's header has at most 10 bytes");
@@ -162,34 +235,25 @@ impl OutQueue {
 
     /// Appends bytes that are frames already and no packets: control frames of the WebSocket.
     pub(super) fn push_raw(&mut self, bytes: &[u8]) {
+        if !self.is_apart() {
+            self.write(|out| out.extend_from_slice(bytes));
+            return;
+        }
         let frame = Frame { bytes: Bytes::copy_from_slice(bytes), head: 0, binary: true };
         self.push(&Frames::from(frame), false);
     }
 
     /// Hands everything over for writing, in order; of packets that may give way only the next few.
-    pub(super) fn take(&mut self, chunks: &mut VecDeque<Bytes>, tail: &mut Vec<u8>) {
-        match &mut self.store {
-            Store::Stream { chunks: from, tail: last } => {
-                if !from.is_empty() {
-                    if !tail.is_empty() {
-                        chunks.push_back(std::mem::take(tail).into());
-                    }
-                    chunks.append(from);
-                }
-                debug_assert!(tail.is_empty(), "what was taken was written before more is taken");
-                *tail = std::mem::take(last);
-            }
-            Store::Packets(packets) => {
-                let mut taken = 0;
-                while taken < LARGE
-                    && let Some(packet) = packets.pop_front()
-                {
-                    for frame in &packet.frames {
-                        taken += frame.bytes.len();
-                        chunks.push_back(frame.bytes.clone());
-                    }
-                }
-            }
+    pub(super) fn take(&mut self) -> Batch {
+        if let Store::Packets(packets) = &mut self.store {
+            return packets.take();
+        }
+        match std::mem::replace(&mut self.store, Store::Tail(Vec::new())) {
+            Store::Tail(tail) if tail.is_empty() => Batch::Nothing,
+            Store::Tail(tail) => Batch::Buffer(tail),
+            Store::One(bytes) => Batch::Frames(bytes),
+            Store::Many(many) => Batch::Many(many.chunks, many.tail),
+            Store::Packets(_) => Batch::Nothing,
         }
     }
 
@@ -208,6 +272,7 @@ impl OutQueue {
         let Store::Packets(packets) = &mut self.store else {
             return (ContentType::Text, Vec::new());
         };
+        let packets = &mut packets.0;
         let (mut frames, mut size) = (Vec::new(), 0);
         // A packet and its attachments may be split between polls: the order is what counts.
         while let Some(packet) = packets.front() {
@@ -245,7 +310,7 @@ impl OutQueue {
             return;
         };
         self.bytes = 0;
-        for packet in packets {
+        for packet in packets.0 {
             if !is_text(packet.frames.first(), b"6") {
                 self.push(&packet.frames, packet.droppable);
             }
@@ -256,6 +321,21 @@ impl OutQueue {
     pub(super) fn clear(&mut self, writing: usize) {
         self.store = Self::new(self.is_apart()).store;
         self.bytes = writing;
+    }
+}
+
+impl Packets {
+    fn take(&mut self) -> Batch {
+        let (mut chunks, mut taken) = (VecDeque::new(), 0);
+        while taken < LARGE
+            && let Some(packet) = self.0.pop_front()
+        {
+            for frame in &packet.frames {
+                taken += frame.bytes.len();
+                chunks.push_back(frame.bytes.clone());
+            }
+        }
+        if chunks.is_empty() { Batch::Nothing } else { Batch::Many(chunks, Vec::new()) }
     }
 }
 

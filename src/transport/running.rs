@@ -81,7 +81,7 @@ impl Running {
                     if ack.is_none() && future.is_layered() && !error.is_by_handler() {
                         refused(socket, &error);
                     }
-                    socket.report(Some(event.as_str()), error);
+                    socket.report(Some(event), error);
                 }
                 Poll::Ready(Done::Event)
             }

@@ -12,7 +12,12 @@ pub(super) enum Stack {
     #[default]
     Unmade,
     None,
-    Layers(PacketService, Option<Making>),
+    Layers(Box<Layers>),
+}
+
+pub(super) struct Layers {
+    stack: PacketService,
+    making: Option<Making>,
 }
 
 impl Stack {
@@ -20,7 +25,7 @@ impl Stack {
     #[inline]
     pub(super) fn call(&mut self, doors: &dyn Doors, request: PacketRequest) -> Replying {
         match self {
-            Self::Layers(stack, _) => call(|| stack.call(request)).unwrap_or_else(|error| {
+            Self::Layers(layers) => call(|| layers.stack.call(request)).unwrap_or_else(|error| {
                 // What panicked must not be used again.
                 *self = Self::Unmade;
                 Replying::failed(error.into())
@@ -48,15 +53,17 @@ impl Entry {
         loop {
             if let (Stack::Unmade, State::Entered(lease, _)) = (&self.stack, &self.state) {
                 self.stack = match call(|| Making::of(|| lease.space().doors().stack())) {
-                    Ok((stack, making)) => stack.map_or(Stack::None, |stack| Stack::Layers(stack, making)),
+                    Ok((stack, making)) => {
+                        stack.map_or(Stack::None, |stack| Stack::Layers(Box::new(Layers { stack, making })))
+                    }
                     Err(error) => return Poll::Ready(Err(error)),
                 };
             }
-            let Stack::Layers(stack, making) = &mut self.stack else { return Poll::Ready(Ok(())) };
-            if let Some(making) = making {
+            let Stack::Layers(layers) = &mut self.stack else { return Poll::Ready(Ok(())) };
+            if let Some(making) = &mut layers.making {
                 making.register(cx.waker());
             }
-            let Err(error) = ready!(poll(stack, cx)) else { return Poll::Ready(Ok(())) };
+            let Err(error) = ready!(poll(&mut layers.stack, cx)) else { return Poll::Ready(Ok(())) };
             self.stack = Stack::Unmade;
             // A part of it failed with an event before this one, which has been answered.
             if !(std::mem::take(&mut again) && error.is::<Stale>()) {
@@ -65,10 +72,14 @@ impl Entry {
         }
     }
 
+    pub(super) fn has_layers(&self) -> bool {
+        matches!(self.stack, Stack::Layers(_))
+    }
+
     /// Layers that are of no use, or hold what none of the socket's events wants, are given up.
     pub(super) fn give_back(&mut self) {
-        if let Stack::Layers(_, Some(making)) = &self.stack
-            && making.is_spoilt()
+        if let Stack::Layers(layers) = &self.stack
+            && layers.making.as_ref().is_some_and(Making::is_spoilt)
         {
             self.stack = Stack::Unmade;
         }

@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
 use super::io::Io;
+use super::queue::Batch;
 
 /// Buffers of this size and below are kept for the next connection.
 const KEPT: usize = 32 * 1024;
@@ -35,27 +36,98 @@ fn give_back(mut buffer: Vec<u8>) {
     }
 }
 
-/// What the connection's task has taken from the queue and is writing.
+/// What was taken from the queue, is being written and did not fit; unallocated almost always.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
-    pub(super) chunks: VecDeque<Bytes>,
-    pub(super) tail: Vec<u8>,
+pub(super) struct Writer(Option<Box<Backlog>>);
+
+#[derive(Debug, Default)]
+struct Backlog {
+    chunks: VecDeque<Bytes>,
+    tail: Vec<u8>,
     /// How much of `tail` is written; chunks are cut.
     written: usize,
 }
 
 impl Writer {
     pub(super) fn is_empty(&self) -> bool {
-        self.chunks.is_empty() && self.tail.is_empty()
+        self.0.is_none()
     }
 
     /// How much is left to write.
     pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |backlog| backlog.len())
+    }
+
+    /// Appends bytes behind what is left.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.0.get_or_insert_default().tail.extend_from_slice(bytes);
+    }
+
+    /// Writes once, first of what is left, and says how much went; an error when the peer takes nothing any more.
+    pub(super) fn poll_write(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(backlog) = &mut self.0 else { return Poll::Ready(Ok(0)) };
+        let number = ready!(backlog.poll_write(io, cx))?;
+        backlog.advance(number);
+        if backlog.chunks.is_empty() && backlog.tail.is_empty() {
+            self.0 = None;
+        }
+        Poll::Ready(Ok(number))
+    }
+
+    /// Writes a batch once, with nothing left before it, and keeps what does not fit.
+    pub(super) fn poll_batch(
+        &mut self,
+        io: &mut Io,
+        cx: &mut Context<'_>,
+        batch: Batch,
+    ) -> Poll<io::Result<usize>> {
+        debug_assert!(self.is_empty(), "what was taken was written before more is taken");
+        let bytes = match &batch {
+            Batch::Nothing => return Poll::Ready(Ok(0)),
+            Batch::Frames(bytes) => &bytes[..],
+            Batch::Buffer(bytes) => &bytes[..],
+            Batch::Many(..) => {
+                self.keep(batch, 0);
+                return self.poll_write(io, cx);
+            }
+        };
+        let (all, poll) = (bytes.len(), Pin::new(io).poll_write(cx, bytes));
+        match poll {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(number)) => {
+                if number < all {
+                    self.keep(batch, number);
+                } else if let Batch::Buffer(buffer) = batch {
+                    give_back(buffer);
+                }
+                Poll::Ready(Ok(number))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.keep(batch, 0);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn keep(&mut self, batch: Batch, written: usize) {
+        let mut backlog = match batch {
+            Batch::Nothing => return,
+            Batch::Frames(bytes) => Backlog { chunks: [bytes].into(), ..Backlog::default() },
+            Batch::Buffer(tail) => Backlog { tail, ..Backlog::default() },
+            Batch::Many(chunks, tail) => Backlog { chunks, tail, written: 0 },
+        };
+        backlog.advance(written);
+        self.0 = Some(Box::new(backlog));
+    }
+}
+
+impl Backlog {
+    fn len(&self) -> usize {
         self.chunks.iter().map(Bytes::len).sum::<usize>() + self.tail.len() - self.written
     }
 
-    /// Writes once and says how much went; an error when the peer takes nothing any more.
-    pub(super) fn poll_write(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_write(&self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let io = Pin::new(io);
         let number = match self.chunks.len() {
             0 => ready!(io.poll_write(cx, &self.tail[self.written..]))?,
@@ -77,7 +149,6 @@ impl Writer {
         if number == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
-        self.advance(number);
         Poll::Ready(Ok(number))
     }
 
@@ -93,9 +164,6 @@ impl Writer {
             }
         }
         self.written += number;
-        if self.chunks.is_empty() && self.chunks.capacity() > 0 {
-            self.chunks = VecDeque::new();
-        }
         if self.written == self.tail.len() {
             self.written = 0;
             give_back(std::mem::take(&mut self.tail));

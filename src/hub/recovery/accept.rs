@@ -13,7 +13,7 @@ use super::session::{Back, Returning, Session, Trail};
 use super::{Log, Logged};
 use crate::hub::member::from_member;
 use crate::hub::socket::Held;
-use crate::hub::{Lease, Link, Socket, SocketIo};
+use crate::hub::{Lease, Link, Socket};
 
 /// What became of a client that its namespace takes in.
 pub(crate) enum Acceptance {
@@ -45,7 +45,6 @@ enum Planned {
 impl Socket {
     /// The socket of a client that was here, if what it comes back to is there.
     pub(crate) fn returning(
-        io: &SocketIo,
         link: Arc<dyn Link>,
         lease: &Lease,
         pass: Pass,
@@ -70,10 +69,10 @@ impl Socket {
         let user = session.user.clone().filter(|_| skips);
         let (id, space) = (session.id.clone(), lease.space().clone());
         let trail = Trail::returning(Returning { session, pass, auth, lease: lease.again() });
-        let socket = Self::with(id, io.clone(), link, space, Some(trail), extensions);
+        let socket = Self::with(id, link, space, Some(trail), extensions);
         {
             let mut state = socket.state();
-            (state.rooms, state.user) = (rooms, user);
+            (state.aside().rooms, state.user) = (rooms, user);
         }
         Some(socket)
     }
@@ -181,7 +180,7 @@ impl Socket {
         }
         if let Some(Plan { session, rooms, .. }) = plan {
             log.keep().forget(session);
-            self.state().rooms.extend(rooms.iter().cloned());
+            self.state().aside().rooms.extend(rooms.iter().cloned());
             let (away, counted) = (session.at.elapsed(), session.trail.recover());
             *trail.back() = Back::Came { away, counted };
         }
@@ -203,7 +202,7 @@ impl Socket {
         };
         let (joined, user) = {
             let state = self.state();
-            (state.rooms.iter().cloned().collect::<HashSet<_>>(), state.user.clone())
+            (state.rooms().iter().cloned().collect::<HashSet<_>>(), state.user.clone())
         };
         let Some((offset, from)) = place(packets, &session, returning.pass.offset) else {
             return Planned::Void;

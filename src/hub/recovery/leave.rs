@@ -35,7 +35,7 @@ impl DisconnectReason {
 impl Socket {
     /// Its pid, by which its client can come back.
     pub(in crate::hub) fn pid(&self) -> Option<String> {
-        self.0.trail.as_ref().map(|trail| format!("{}{}", self.id(), trail.secret))
+        self.0.trail.as_ref().map(|trail| format!("{}{}", self.id(), &*trail.secret))
     }
 
     /// Ends the socket as [`end`](Self::end) does, and keeps what its client needs to come back, if it may.
@@ -54,7 +54,7 @@ impl Socket {
         if self.was_accepted() {
             let (mut rooms, user) = {
                 let state = self.state();
-                (state.rooms.clone(), state.user.clone())
+                (state.rooms().to_vec(), state.user.clone())
             };
             rooms.retain(|room| *room != *self.id());
             rooms.shrink_to_fit();
@@ -89,7 +89,7 @@ impl Socket {
         if self.end_by(reason, &lease)
             && let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason })
         {
-            self.0.io.hub().spawn_awaited(departure.socket.hooks(departure.reason));
+            self.io().hub().spawn_awaited(departure.socket.hooks(departure.reason));
         }
         self.0.link.abandon();
     }
@@ -145,7 +145,7 @@ impl Socket {
             let adapter = self.0.space.adapter();
             let rooms = adapter.rooms(*handle);
             adapter.remove(*handle);
-            self.state().rooms = rooms;
+            self.state().aside().rooms = rooms;
         }
     }
 }

@@ -8,6 +8,7 @@ use tower_socketio_adapter::{Room, Target};
 
 use super::Keep;
 use super::aside::Locked;
+use crate::hub::Name;
 
 /// The packets of a namespace that clients may have missed, each by its number.
 ///
@@ -37,7 +38,7 @@ pub(in crate::hub) struct Logged {
 
 #[derive(Clone)]
 enum To {
-    One(Arc<str>),
+    One(Name),
     All,
     /// Who is in one of the first rooms, if there are some, and in none of the second.
     Rooms(Box<(Vec<Room>, Vec<Room>)>),
@@ -62,7 +63,7 @@ impl Logged {
         Self { args, attachments: attachments.into(), to, at: Instant::now() }
     }
 
-    pub(in crate::hub) fn for_one(id: Arc<str>, args: &[u8], attachments: &[Bytes]) -> Self {
+    pub(in crate::hub) fn for_one(id: Name, args: &[u8], attachments: &[Bytes]) -> Self {
         let args = Bytes::copy_from_slice(args);
         Self { args, attachments: attachments.into(), to: To::One(id), at: Instant::now() }
     }

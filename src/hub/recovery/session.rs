@@ -7,11 +7,11 @@ use tower_socketio_adapter::Room;
 use tower_socketio_proto::socketio::Arguments;
 
 use super::Pass;
-use crate::hub::{Extensions, Lease, new_id};
+use crate::hub::{Extensions, Lease, Name, new_id};
 
 /// A client that is away: what it has to get back.
 pub(in crate::hub) struct Session {
-    pub(super) id: Arc<str>,
+    pub(super) id: Name,
     pub(super) trail: Arc<Trail>,
     pub(super) rooms: Vec<Room>,
     pub(super) user: Option<Room>,
@@ -35,7 +35,7 @@ impl Session {
 /// What the log and a socket know of one another. Numbers change under the log's lock.
 pub(in crate::hub) struct Trail {
     /// The half of the pid that nobody else knows; the other one is the socket's id.
-    pub(super) secret: Arc<str>,
+    pub(super) secret: Name,
     /// No packet up to this number is for the client, whatever it says.
     pub(super) floor: AtomicU64,
     /// The number of the last packet that was for the client.
@@ -78,7 +78,7 @@ impl Trail {
         Self::with(secret.clone(), *stale, Back::Coming(Arc::new(returning)))
     }
 
-    fn with(secret: Arc<str>, stale: Option<u64>, back: Back) -> Arc<Self> {
+    fn with(secret: Name, stale: Option<u64>, back: Back) -> Arc<Self> {
         Arc::new(Self {
             secret,
             floor: AtomicU64::new(0),

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::session::Session;
+use crate::hub::Name;
 
 /// The clients that are away, in the order in which they left.
 #[derive(Default)]
 pub(super) struct Sessions {
-    by_id: HashMap<Arc<str>, u64>,
+    by_id: HashMap<Name, u64>,
     order: BTreeMap<u64, Arc<Session>>,
     next: u64,
 }

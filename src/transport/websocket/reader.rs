@@ -60,12 +60,19 @@ pub(crate) enum Read {
 
 /// Turns a byte stream into messages.
 pub(crate) struct Reader {
-    /// The beginning of a frame; unallocated almost always.
+    /// What is begun; there almost never.
+    begun: Option<Box<Begun>>,
+    max_payload: usize,
+}
+
+#[derive(Default)]
+struct Begun {
+    /// The beginning of a frame.
     rest: Vec<u8>,
     /// `rest` may begin with whole frames: they came before the upgrade, or the receiver wanted no more.
     stopped: bool,
-    judge: Option<Box<Judge>>,
-    max_payload: usize,
+    /// Has the fragments of a message.
+    judge: Option<Judge>,
 }
 
 /// Receives messages and the bytes of control frames to answer with; `false` stops the reading.
@@ -76,23 +83,43 @@ pub(crate) trait Receive {
 
 impl Reader {
     pub(crate) fn new(max_payload: usize, early: &[u8]) -> Self {
-        Self { rest: early.to_vec(), stopped: !early.is_empty(), judge: None, max_payload }
+        let mut reader = Self { begun: None, max_payload };
+        if !early.is_empty() {
+            reader.keep(early.to_vec(), true);
+        }
+        reader
     }
 
     /// Whether [`resume`](Self::resume) comes before the next read.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped
+        self.begun.as_ref().is_some_and(|begun| begun.stopped)
+    }
+
+    /// Keeps bytes for the next read, and gives memory back that nothing is kept in.
+    fn keep(&mut self, rest: Vec<u8>, stopped: bool) {
+        if self.begun.is_none() && rest.is_empty() {
+            return;
+        }
+        let begun = self.begun.get_or_insert_default();
+        (begun.rest, begun.stopped) = (rest, stopped);
+        if begun.rest.is_empty() && begun.judge.is_none() && !stopped {
+            self.begun = None;
+        }
+    }
+
+    fn take_rest(&mut self) -> Vec<u8> {
+        self.begun.as_mut().map(|begun| std::mem::take(&mut begun.rest)).unwrap_or_default()
     }
 
     /// Handles what was kept by [`Read::Stopped`], or read before the upgrade.
     pub(crate) fn resume(&mut self, receiver: &mut impl Receive) -> Read {
-        let mut rest = std::mem::take(&mut self.rest);
+        let mut rest = self.take_rest();
         let (used, read) = self.frames(&mut rest, receiver);
         rest.drain(..used);
-        if !rest.is_empty() {
-            self.rest = rest;
+        if rest.is_empty() {
+            rest = Vec::new();
         }
-        self.stopped = read == Some(Read::Stopped);
+        self.keep(rest, read == Some(Read::Stopped));
         read.unwrap_or(Read::Bytes(used))
     }
 
@@ -117,8 +144,9 @@ impl Reader {
         receiver: &mut impl Receive,
     ) -> Poll<io::Result<Read>> {
         // A short rest is put in front; behind a long one what comes is appended, without a copy of it each time.
-        let kept = if self.rest.len() <= BUFFER / 4 { self.rest.len() } else { 0 };
-        buffer[..kept].copy_from_slice(&self.rest[..kept]);
+        let rest = self.begun.as_ref().map_or(&[][..], |begun| &begun.rest);
+        let (kept, is_long) = if rest.len() <= BUFFER / 4 { (rest.len(), false) } else { (0, true) };
+        buffer[..kept].copy_from_slice(&rest[..kept]);
         let mut free = ReadBuf::new(&mut buffer[kept..]);
         std::task::ready!(Pin::new(io).poll_read(cx, &mut free))?;
         let read = free.filled().len();
@@ -126,18 +154,16 @@ impl Reader {
             return Poll::Ready(Ok(Read::Eof));
         }
         let end = kept + read;
-        if kept == self.rest.len() {
-            self.rest = Vec::new();
+        if !is_long {
+            drop(self.take_rest());
             let (used, stop) = self.frames(&mut buffer[..end], receiver);
-            if used < end {
-                self.rest = buffer[used..end].to_vec();
-                self.stopped = stop == Some(Read::Stopped);
-            }
+            self.keep(buffer[used..end].to_vec(), used < end && stop == Some(Read::Stopped));
             return Poll::Ready(Ok(stop.unwrap_or(Read::Bytes(read))));
         }
-        self.rest.extend_from_slice(&buffer[..end]);
-        let whole = Header::parse(&self.rest).is_some_and(|header| {
-            header.length > self.max_payload as u64 || (self.rest.len() - header.size) as u64 >= header.length
+        let rest = &mut self.begun.get_or_insert_default().rest;
+        rest.extend_from_slice(&buffer[..end]);
+        let whole = Header::parse(rest).is_some_and(|header| {
+            header.length > self.max_payload as u64 || (rest.len() - header.size) as u64 >= header.length
         });
         let stopped = if whole { self.resume(receiver) } else { Read::Bytes(read) };
         Poll::Ready(Ok(if let Read::Bytes(_) = stopped { Read::Bytes(read) } else { stopped }))
@@ -159,7 +185,7 @@ impl Reader {
             let frame = &mut bytes[at..end];
             at = end;
             let go_on = match header.whole_message() {
-                Some(mask) if self.judge.is_none() => {
+                Some(mask) if !self.has_fragments() => {
                     let payload = &mut frame[header.size..];
                     unmask(payload, mask);
                     if header.opcode != TEXT {
@@ -185,13 +211,18 @@ impl Reader {
         (at, None)
     }
 
+    fn has_fragments(&self) -> bool {
+        self.begun.as_ref().is_some_and(|begun| begun.judge.is_some())
+    }
+
     fn judge(&mut self, frame: &[u8], receiver: &mut impl Receive) -> Result<Verdict, Failure> {
         let max_payload = self.max_payload;
-        let judge = self.judge.get_or_insert_with(|| Box::new(Judge::new(max_payload)));
+        let begun = self.begun.get_or_insert_default();
+        let judge = begun.judge.get_or_insert_with(|| Judge::new(max_payload));
         let mut out = Vec::new();
         let verdict = judge.feed(frame, &mut out);
         if !judge.is_open() {
-            self.judge = None;
+            begun.judge = None;
         }
         if !out.is_empty() && verdict.is_ok() {
             receiver.control(&out);
@@ -203,8 +234,8 @@ impl Reader {
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
-            .field("rest", &self.rest.len())
-            .field("fragments", &self.judge.is_some())
+            .field("rest", &self.begun.as_ref().map_or(0, |begun| begun.rest.len()))
+            .field("fragments", &self.has_fragments())
             .finish_non_exhaustive()
     }
 }
