@@ -2,6 +2,7 @@
 
 mod check;
 mod chores;
+mod costs;
 mod fuzz;
 mod tally;
 mod test;
@@ -22,6 +23,8 @@ usage: cargo xtask <chore>
   test proxy                  the same behind nginx, HAProxy and Caddy
   test python                 python-socketio's client
   test browser                the chat example and the official client in Chromium
+  test costs                  system calls and instructions for each event, delivery and connection
+  costs --write               makes today's instructions the baseline of that
   fuzz [seconds] [target]     every fuzz target, or one, for 60 seconds each";
 
 fn main() -> ExitCode {
@@ -46,6 +49,8 @@ fn run(chores: &mut Chores, words: &[&str]) -> Option<Result> {
         ["test", "proxy"] => test::one(chores, test::proxy),
         ["test", "python"] => test::one(chores, test::python),
         ["test", "browser"] => test::one(chores, test::browser),
+        ["test", "costs"] => costs::chore::test(chores),
+        ["costs", "--write"] => costs::chore::write(chores),
         ["fuzz", options @ ..] => fuzz::run(chores, &fuzz::Options::parse(options)?),
         _ => return None,
     })

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::chores::{Chores, Result};
+use crate::costs;
 use crate::tools::{self, Node};
 
 pub(crate) fn all(chores: &mut Chores) -> Result {
@@ -12,7 +13,8 @@ pub(crate) fn all(chores: &mut Chores) -> Result {
     npm(chores)?;
     proxy(chores)?;
     python(chores)?;
-    browser(chores)
+    browser(chores)?;
+    costs::chore::test(chores)
 }
 
 /// One part that needs the servers.

@@ -104,6 +104,16 @@ pub(crate) fn python(chores: &Chores, arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
+/// What tells the system calls of a program.
+pub(crate) fn strace(chores: &Chores) -> Result<PathBuf> {
+    require(chores, &["strace"], &["strace"])
+}
+
+/// What counts the instructions of a program.
+pub(crate) fn valgrind(chores: &Chores) -> Result<PathBuf> {
+    require(chores, &["valgrind"], &["valgrind"])
+}
+
 /// The first of these programs that is there, after installing the packages if none was.
 fn require(chores: &Chores, programs: &[&str], packages: &[&str]) -> Result<PathBuf> {
     let found = || programs.iter().find_map(|name| find(name));

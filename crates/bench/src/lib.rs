@@ -5,7 +5,8 @@
 
 type Error = Box<dyn std::error::Error>;
 
-/// Runs a server on the port and with the number of worker threads (1 by default) that the command line names.
+/// Runs a server on the port and with the number of worker threads (1 by default) that the command line names; without
+/// any, in a runtime that has but this thread.
 ///
 /// # Errors
 ///
@@ -14,6 +15,11 @@ pub fn serve(server: impl AsyncFnOnce(u16) -> Result<(), Error>) -> Result<(), E
     let mut arguments = std::env::args().skip(1);
     let port = arguments.next().ok_or("usage: PORT [WORKER THREADS]")?.parse()?;
     let threads = arguments.next().map_or(Ok(1), |threads| threads.parse())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    let mut runtime = match threads {
+        0 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    // A runtime of one thread takes no notice of a number that is not zero.
+    let runtime = runtime.worker_threads(threads.max(1)).enable_all().build()?;
     runtime.block_on(server(port))
 }
