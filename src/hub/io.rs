@@ -1,9 +1,9 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,11 +13,10 @@ use tokio::sync::Notify;
 use tower_socketio_adapter::{IntoRooms, Room};
 use tower_socketio_proto::engineio::Reason;
 
+use super::links::Links;
 use super::member::from_member;
 use super::registry::Registry;
-use super::{
-    AckStream, Broadcast, Builder, Config, ConfigError, FOR_EVER, Link, Mount, Places, Sent, Socket,
-};
+use super::{AckStream, Broadcast, Builder, Config, ConfigError, FOR_EVER, Mount, Places, Sent, Socket};
 
 /// A Socket.IO server: the handle by which the rest of a program emits, and the way to its layer.
 ///
@@ -256,72 +255,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.ended.notify_waiters();
-        }
-    }
-}
-
-const SHARDS: usize = 16;
-
-type Shard = HashMap<Arc<str>, Arc<dyn Link>>;
-
-/// Connections by session id.
-pub(crate) struct Links {
-    shards: [Mutex<Shard>; SHARDS],
-    hasher: RandomState,
-    removed: Notify,
-}
-
-impl Default for Links {
-    fn default() -> Self {
-        Self { shards: Default::default(), hasher: RandomState::new(), removed: Notify::new() }
-    }
-}
-
-impl Links {
-    #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
-    fn shard(&self, sid: &str) -> MutexGuard<'_, Shard> {
-        let at = self.hasher.hash_one(sid) as usize % SHARDS;
-        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `false` if the id is taken.
-    pub(crate) fn insert(&self, sid: Arc<str>, link: Arc<dyn Link>) -> bool {
-        match self.shard(&sid).entry(sid.clone()) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(link);
-                true
-            }
-        }
-    }
-
-    pub(crate) fn get(&self, sid: &str) -> Option<Arc<dyn Link>> {
-        self.shard(sid).get(sid).cloned()
-    }
-
-    pub(crate) fn remove(&self, sid: &str) {
-        let removed = self.shard(sid).remove(sid);
-        drop(removed);
-        self.removed.notify_waiters();
-    }
-
-    fn all(&self) -> Vec<Arc<dyn Link>> {
-        let locked = self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
-        locked.flat_map(|shard| shard.values().cloned().collect::<Vec<_>>()).collect()
-    }
-
-    fn count(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
-    }
-
-    async fn empty(&self) {
-        loop {
-            let mut removed = std::pin::pin!(self.removed.notified());
-            removed.as_mut().enable();
-            if self.count() == 0 {
-                return;
-            }
-            removed.await;
         }
     }
 }

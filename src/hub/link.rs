@@ -32,6 +32,8 @@ pub(crate) trait Link: Any + Send + Sync + fmt::Debug {
 
     /// Tells the connection's task that a socket left by the server's will; given back when the task has ended.
     fn depart(&self, departure: Departure) -> Result<(), Departure>;
+    /// The alarm that the connection has set: a deadline of its may be reached.
+    fn ring(&self);
     /// Ends the connection, after what waits was sent.
     fn close(&self, reason: Reason);
     /// Ends the connection as if its client had closed it: the client is known to have another one.

@@ -2,6 +2,7 @@
 
 mod ack;
 mod address;
+mod alarms;
 mod broadcast;
 mod builder;
 mod claims;
@@ -17,6 +18,7 @@ mod io;
 mod kept;
 mod life;
 mod link;
+mod links;
 mod member;
 mod moment;
 mod name;

@@ -28,6 +28,8 @@ pub(super) struct Shared {
     notices: Option<Box<Notices>>,
     /// The task is being polled, or is to be: it looks at everything again before it sleeps, and needs no wake.
     corked: bool,
+    /// The alarm rang, and the task has not looked at its deadlines since.
+    pub(super) rung: bool,
     waker: Option<Waker>,
     /// There once the queue has been too full for somebody.
     pub(super) pressure: Option<Box<Pressure>>,
@@ -94,6 +96,7 @@ impl Connection {
             queue: OutQueue::new(apart),
             notices: None,
             corked: true,
+            rung: false,
             waker: None,
             pressure: None,
             polling: polling.then(Box::default),

@@ -3,12 +3,10 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::request::Parts;
-use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
-use tokio::time::Sleep;
 use tower_socketio_proto::engineio::{Input, Reason, decode_payload};
 use tower_socketio_proto::socketio::Decoder;
 
@@ -22,16 +20,8 @@ use super::websocket::{Read, Reader};
 use super::writer::Writer;
 use crate::hub::{Overflow, Place};
 
-pin_project! {
-    /// A connection's one task: it reads, dispatches, writes and keeps one deadline.
-    pub(super) struct Driver {
-        #[pin]
-        sleep: Sleep,
-        // When `sleep` ends: a deadline that moves away is looked at when the old one is reached.
-        armed: Instant,
-        task: Task,
-    }
-}
+/// A connection's one task: it reads, dispatches, writes and keeps one deadline.
+pub(super) struct Driver(Task);
 
 pub(super) struct Task {
     pub(super) connection: Arc<Connection>,
@@ -51,6 +41,8 @@ pub(super) struct Task {
     pub(super) phase: Phase,
     /// When the phase must be over; while it is open, when the client must be in a namespace.
     pub(super) until: Option<Instant>,
+    /// When the alarm rings: a deadline that moves away is looked at when the old one is reached.
+    alarm: Option<Instant>,
     /// What the connection counts for at its client's address, until its end.
     _place: Option<Box<Place>>,
 }
@@ -87,31 +79,27 @@ impl Driver {
             None => Wire::Polling,
             Some((io, reader)) => Wire::WebSocket { io, reader, writer: Writer::default() },
         };
-        let armed = connection.lock().session.timeout().map_or(deadline, |timeout| timeout.min(deadline));
-        Self {
-            sleep: tokio::time::sleep_until(armed.into()),
-            armed,
-            task: Task {
-                dispatch: Dispatch::new(connection.clone(), parts),
-                connection,
-                decoder,
-                wire,
-                probe: None,
-                heard: false,
-                paused: false,
-                closed: false,
-                failed: false,
-                write_deadline: None,
-                phase: Phase::Open,
-                until: Some(deadline),
-                _place: place,
-            },
-        }
+        Self(Task {
+            dispatch: Dispatch::new(connection.clone(), parts),
+            connection,
+            decoder,
+            wire,
+            probe: None,
+            heard: false,
+            paused: false,
+            closed: false,
+            failed: false,
+            write_deadline: None,
+            phase: Phase::Open,
+            until: Some(deadline),
+            alarm: None,
+            _place: place,
+        })
     }
 
     /// Enters `/` for a client of EIO3, which does not ask.
     pub(super) fn enter_root(&mut self, cx: &mut Context<'_>) {
-        let _ = self.task.dispatch.connect(cx, "/", None);
+        let _ = self.0.dispatch.connect(cx, "/", None);
     }
 }
 
@@ -119,22 +107,14 @@ impl Future for Driver {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let task = this.task;
+        let task = &mut self.get_mut().0;
         loop {
             if let Poll::Ready(()) = task.poll(cx) {
                 return Poll::Ready(());
             }
-            let Some(deadline) = task.sleep(cx) else { continue };
-            if deadline < *this.armed || this.sleep.is_elapsed() {
-                this.sleep.as_mut().reset(deadline.into());
-                *this.armed = deadline;
-            }
-            if this.sleep.as_mut().poll(cx).is_pending() {
+            if task.sleep(cx) {
                 return Poll::Pending;
             }
-            task.connection.lock().cork();
-            task.time_out(Connection::now());
         }
     }
 }
@@ -165,6 +145,12 @@ impl Task {
             let batch = {
                 let mut shared = self.connection.lock();
                 shared.cork();
+                if std::mem::take(&mut shared.rung) {
+                    drop(shared);
+                    self.alarm = None;
+                    self.time_out(Connection::now());
+                    continue;
+                }
                 if let Some(notices) = shared.take_notices() {
                     drop(shared);
                     self.heed(cx, *notices);
@@ -191,24 +177,29 @@ impl Task {
         }
     }
 
-    /// Before the task sleeps: `None` if there is something new to look at, else the next deadline.
-    fn sleep(&mut self, cx: &mut Context<'_>) -> Option<Instant> {
-        let budget = self.connection.hub().config.send_budget;
+    /// Sets the alarm and lets the task sleep; `false` if there is something new to look at.
+    fn sleep(&mut self, cx: &mut Context<'_>) -> bool {
         let mut shared = self.connection.lock();
         let blocked = matches!(&self.wire, Wire::WebSocket { writer, .. } if !writer.is_empty());
         let unwritten = matches!(self.wire, Wire::WebSocket { .. }) && !blocked && !shared.queue.is_empty();
         let posted = shared.polling.as_ref().is_some_and(|polling| polling.body.is_some());
-        if unwritten || shared.has_notices() || (posted && !self.paused && matches!(self.phase, Phase::Open))
-        {
-            return None;
+        let posted = posted && !self.paused && matches!(self.phase, Phase::Open);
+        if unwritten || shared.rung || shared.has_notices() || posted {
+            return false;
         }
         let mut deadline = shared.session.timeout();
         if self.write_deadline.is_some() || self.until.is_some() {
             deadline = [deadline, self.write_deadline, self.until].into_iter().flatten().min();
         }
-        shared.uncork(cx.waker(), budget);
-        // A session without any deadline is looked at now and then all the same.
-        Some(deadline.unwrap_or_else(|| Connection::now() + Duration::from_secs(3600)))
+        shared.uncork(cx.waker(), self.connection.hub().config.send_budget);
+        drop(shared);
+        if let Some(deadline) = deadline
+            && self.alarm.is_none_or(|alarm| deadline < alarm)
+        {
+            self.alarm = Some(deadline);
+            self.connection.hub().set_alarm(&self.connection.sid, deadline);
+        }
+        true
     }
 
     /// A deadline was reached.

@@ -83,7 +83,7 @@ pub(super) fn open(
     }
     let connection = Arc::new(connection);
     let link: Arc<dyn Link> = connection.clone();
-    if !hub.links().insert((&*sid).into(), link) {
+    if !hub.links().insert(link) {
         return Err(Unopened::BadId);
     }
     // After the insertion: either a drain that begins now finds the connection, or it is seen here.

@@ -106,6 +106,12 @@ impl Link for Connection {
         Ok(())
     }
 
+    fn ring(&self) {
+        let mut shared = self.lock();
+        shared.rung = true;
+        shared.wake(self.hub().config.send_budget);
+    }
+
     fn close(&self, reason: Reason) {
         let mut shared = self.lock();
         shared.closing(reason);

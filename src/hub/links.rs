@@ -1,0 +1,178 @@
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::Link;
+
+const SHARDS: usize = 16;
+
+/// Found by their session ids, which are not stored once more.
+type Shard = HashTable<Line>;
+
+struct Line {
+    link: Arc<dyn Link>,
+    /// When its alarm rings; [`NEVER`] if none is set.
+    due: u64,
+}
+
+/// Connections by session id, and their alarms.
+pub(crate) struct Links {
+    shards: [Mutex<Shard>; SHARDS],
+    /// `id_generator` may take ids from clients, so the hasher must be one that they cannot predict.
+    hasher: RandomState,
+    /// Somebody waits for the last one to go, or did.
+    awaited: AtomicBool,
+    removed: Notify,
+    pub(super) alarms: Arc<Alarms>,
+}
+
+/// Nanoseconds since the server was made, of which there are 584 years.
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// What those who set alarms and the task that rings them share.
+pub(super) struct Alarms {
+    start: Instant,
+    /// No alarm rings before.
+    pub(super) next: AtomicU64,
+    /// `next` came nearer.
+    pub(super) nearer: Notify,
+    /// There is a task.
+    pub(super) watched: AtomicBool,
+}
+
+impl Alarms {
+    pub(super) fn number(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.start).as_nanos()).unwrap_or(NEVER - 1)
+    }
+
+    pub(super) fn instant(&self, number: u64) -> Instant {
+        self.start + Duration::from_nanos(number)
+    }
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        let alarms = Alarms {
+            start: Instant::now(),
+            next: AtomicU64::new(NEVER),
+            nearer: Notify::new(),
+            watched: AtomicBool::new(false),
+        };
+        Self {
+            shards: Default::default(),
+            hasher: RandomState::new(),
+            awaited: AtomicBool::new(false),
+            removed: Notify::new(),
+            alarms: Arc::new(alarms),
+        }
+    }
+}
+
+impl Links {
+    fn hash(&self, sid: &str) -> u64 {
+        self.hasher.hash_one(sid)
+    }
+
+    /// By bits in the middle of the hash: tables use both of its ends.
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        locked(&self.shards[(hash >> 32) as usize % SHARDS])
+    }
+
+    /// `false` if the id is taken.
+    pub(crate) fn insert(&self, link: Arc<dyn Link>) -> bool {
+        let hash = self.hash(link.sid());
+        let is_it = |line: &Line| line.link.sid() == link.sid();
+        match self.shard(hash).entry(hash, is_it, |line| self.hash(line.link.sid())) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => {
+                entry.insert(Line { link, due: NEVER });
+                true
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, sid: &str) -> Option<Arc<dyn Link>> {
+        let hash = self.hash(sid);
+        self.shard(hash).find(hash, |line| line.link.sid() == sid).map(|line| line.link.clone())
+    }
+
+    pub(crate) fn remove(&self, sid: &str) {
+        let hash = self.hash(sid);
+        let removed = {
+            let mut shard = self.shard(hash);
+            let found = shard.find_entry(hash, |line| line.link.sid() == sid);
+            found.ok().map(|entry| entry.remove().0)
+        };
+        drop(removed);
+        // Whoever waits has said so before it counted, under the same locks.
+        if self.awaited.load(Ordering::Relaxed) {
+            self.removed.notify_waiters();
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<dyn Link>> {
+        let shards = self.shards.iter().map(locked);
+        shards.flat_map(|shard| shard.iter().map(|line| line.link.clone()).collect::<Vec<_>>()).collect()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.shards.iter().map(|shard| locked(shard).len()).sum()
+    }
+
+    /// Waits until there is none.
+    pub(super) async fn empty(&self) {
+        self.awaited.store(true, Ordering::Relaxed);
+        loop {
+            let mut removed = std::pin::pin!(self.removed.notified());
+            removed.as_mut().enable();
+            if self.count() == 0 {
+                return;
+            }
+            removed.await;
+        }
+    }
+
+    // ---- alarms
+
+    /// Sets the alarm of a connection, in place of the one that it had; whether somebody has to see to it.
+    pub(super) fn set(&self, sid: &str, at: Instant) -> bool {
+        let (hash, due) = (self.hash(sid), self.alarms.number(at));
+        match self.shard(hash).find_mut(hash, |line| line.link.sid() == sid) {
+            Some(line) => line.due = due,
+            None => return false,
+        }
+        if due < self.alarms.next.fetch_min(due, Ordering::SeqCst) {
+            self.alarms.nearer.notify_one();
+        }
+        !self.alarms.watched.load(Ordering::SeqCst)
+    }
+
+    /// Takes the alarms that are due by `now` out, and gives whose they are, how many connections there are, and when the
+    /// next alarm is due.
+    pub(super) fn due(&self, now: u64) -> (Vec<Arc<dyn Link>>, usize, u64) {
+        let (mut links, mut number, mut next) = (Vec::new(), 0, NEVER);
+        for shard in &self.shards {
+            let mut shard = locked(shard);
+            number += shard.len();
+            for line in shard.iter_mut() {
+                if line.due <= now {
+                    line.due = NEVER;
+                    links.push(line.link.clone());
+                } else {
+                    next = next.min(line.due);
+                }
+            }
+        }
+        (links, number, next)
+    }
+}
+
+fn locked(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
