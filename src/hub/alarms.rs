@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::Hub;
-use super::links::{Alarms, NEVER};
+use super::links::{Alarms, Due};
 
 /// What the look at one connection's alarm may cost, in time between looks: at two nanoseconds for a look, half of a
 /// percent of a processor.
@@ -16,12 +16,16 @@ impl Hub {
     ///
     /// There is one task for all alarms: a timer for each connection would cost each a hundred bytes, and the time to
     /// register it. With a million connections an alarm may be 0.4 s late, with a thousand 0.4 ms.
-    pub(crate) fn set_alarm(self: &Arc<Self>, sid: &str, at: std::time::Instant) {
+    pub(crate) fn set_alarm(self: &Arc<Self>, sid: &str, due: Due) {
         let alarms = &self.links().alarms;
-        if self.links().set(sid, at.into()) && !alarms.watched.swap(true, Ordering::SeqCst) {
+        if self.links().set(sid, due) && !alarms.watched.swap(true, Ordering::SeqCst) {
             let watch = Watch { hub: Arc::downgrade(self), alarms: alarms.clone(), ended: false };
             tokio::spawn(watch.run());
         }
+    }
+
+    pub(crate) fn due(&self, at: std::time::Instant) -> Due {
+        self.links().alarms.due(at.into())
     }
 }
 
@@ -47,9 +51,11 @@ impl Watch {
         let hub = self.hub.upgrade()?;
         let now = Instant::now();
         // What is set from now on is in it.
-        self.alarms.next.store(NEVER, Ordering::SeqCst);
-        let (links, number, next) = hub.links().due(self.alarms.number(now));
-        self.alarms.next.fetch_min(next, Ordering::SeqCst);
+        self.alarms.clear();
+        let (links, number, next) = hub.links().due(self.alarms.due(now));
+        if let Some(next) = next {
+            self.alarms.note(next);
+        }
         links.iter().for_each(|link| link.ring());
         Some(now + PAUSE.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX)))
     }
@@ -57,19 +63,17 @@ impl Watch {
     /// Waits for the next alarm, and at least until `earliest`; `false` if none is set.
     async fn sleep(&self, earliest: Instant) -> bool {
         loop {
-            let next = self.alarms.next.load(Ordering::SeqCst);
-            if next == NEVER {
+            let Some(next) = self.alarms.next() else {
                 self.alarms.watched.store(false, Ordering::SeqCst);
                 // One may have been set between the look and the word.
-                let none_is_set = self.alarms.next.load(Ordering::SeqCst) == NEVER;
-                if none_is_set || self.alarms.watched.swap(true, Ordering::SeqCst) {
+                if self.alarms.next().is_none() || self.alarms.watched.swap(true, Ordering::SeqCst) {
                     return false;
                 }
                 continue;
-            }
+            };
             tokio::select! {
                 biased;
-                () = sleep_until(self.alarms.instant(next).max(earliest)) => return true,
+                () = sleep_until(next.max(earliest)) => return true,
                 () = self.alarms.nearer.notified() => {}
             }
         }

@@ -1,4 +1,5 @@
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,8 +18,7 @@ type Shard = HashTable<Line>;
 
 struct Line {
     link: Arc<dyn Link>,
-    /// When its alarm rings; [`NEVER`] if none is set.
-    due: u64,
+    alarm: Option<Due>,
 }
 
 /// Connections by session id, and their alarms.
@@ -32,14 +32,15 @@ pub(crate) struct Links {
     pub(super) alarms: Arc<Alarms>,
 }
 
-/// Nanoseconds since the server was made, of which there are 584 years.
-pub(super) const NEVER: u64 = u64::MAX;
+/// A point in time in half the space: in nanoseconds since the server was made, of which there are 584 years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Due(NonZeroU64);
 
 /// What those who set alarms and the task that rings them share.
 pub(super) struct Alarms {
     start: Instant,
-    /// No alarm rings before.
-    pub(super) next: AtomicU64,
+    /// No alarm rings before; [`u64::MAX`] if none is set.
+    next: AtomicU64,
     /// `next` came nearer.
     pub(super) nearer: Notify,
     /// There is a task.
@@ -47,12 +48,24 @@ pub(super) struct Alarms {
 }
 
 impl Alarms {
-    pub(super) fn number(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.start).as_nanos()).unwrap_or(NEVER - 1)
+    pub(super) fn due(&self, at: Instant) -> Due {
+        let since = u64::try_from(at.saturating_duration_since(self.start).as_nanos());
+        Due(NonZeroU64::MIN.saturating_add(since.unwrap_or(u64::MAX - 2)))
     }
 
-    pub(super) fn instant(&self, number: u64) -> Instant {
-        self.start + Duration::from_nanos(number)
+    /// When the next alarm rings, if one is set.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let next = self.next.load(Ordering::SeqCst);
+        (next != u64::MAX).then(|| self.start + Duration::from_nanos(next - 1))
+    }
+
+    pub(super) fn clear(&self) {
+        self.next.store(u64::MAX, Ordering::SeqCst);
+    }
+
+    /// Notes that an alarm is set; whether none rings before.
+    pub(super) fn note(&self, due: Due) -> bool {
+        due.0.get() < self.next.fetch_min(due.0.get(), Ordering::SeqCst)
     }
 }
 
@@ -60,7 +73,7 @@ impl Default for Links {
     fn default() -> Self {
         let alarms = Alarms {
             start: Instant::now(),
-            next: AtomicU64::new(NEVER),
+            next: AtomicU64::new(u64::MAX),
             nearer: Notify::new(),
             watched: AtomicBool::new(false),
         };
@@ -91,7 +104,7 @@ impl Links {
         match self.shard(hash).entry(hash, is_it, |line| self.hash(line.link.sid())) {
             Entry::Occupied(_) => false,
             Entry::Vacant(entry) => {
-                entry.insert(Line { link, due: NEVER });
+                entry.insert(Line { link, alarm: None });
                 true
             }
         }
@@ -141,13 +154,13 @@ impl Links {
     // ---- alarms
 
     /// Sets the alarm of a connection, in place of the one that it had; whether somebody has to see to it.
-    pub(super) fn set(&self, sid: &str, at: Instant) -> bool {
-        let (hash, due) = (self.hash(sid), self.alarms.number(at));
+    pub(super) fn set(&self, sid: &str, due: Due) -> bool {
+        let hash = self.hash(sid);
         match self.shard(hash).find_mut(hash, |line| line.link.sid() == sid) {
-            Some(line) => line.due = due,
+            Some(line) => line.alarm = Some(due),
             None => return false,
         }
-        if due < self.alarms.next.fetch_min(due, Ordering::SeqCst) {
+        if self.alarms.note(due) {
             self.alarms.nearer.notify_one();
         }
         !self.alarms.watched.load(Ordering::SeqCst)
@@ -155,17 +168,18 @@ impl Links {
 
     /// Takes the alarms that are due by `now` out, and gives whose they are, how many connections there are, and when the
     /// next alarm is due.
-    pub(super) fn due(&self, now: u64) -> (Vec<Arc<dyn Link>>, usize, u64) {
-        let (mut links, mut number, mut next) = (Vec::new(), 0, NEVER);
+    pub(super) fn due(&self, now: Due) -> (Vec<Arc<dyn Link>>, usize, Option<Due>) {
+        let (mut links, mut number, mut next) = (Vec::new(), 0, None);
         for shard in &self.shards {
             let mut shard = locked(shard);
             number += shard.len();
             for line in shard.iter_mut() {
-                if line.due <= now {
-                    line.due = NEVER;
+                let Some(due) = line.alarm else { continue };
+                if due <= now {
+                    line.alarm = None;
                     links.push(line.link.clone());
                 } else {
-                    next = next.min(line.due);
+                    next = Some(next.map_or(due, |next: Due| next.min(due)));
                 }
             }
         }

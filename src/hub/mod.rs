@@ -59,6 +59,7 @@ pub(crate) use io::Hub;
 pub use io::SocketIo;
 pub(crate) use life::panicked;
 pub(crate) use link::{Departure, Handshake, Link, LinkFacts, Outbound, Protocol, downcast};
+pub(crate) use links::Due;
 pub use moment::{
     Accepted, ConnectRequest, Connected, Context, Disconnect, DisconnectReason, Failure, Occasion,
     PacketRequest,

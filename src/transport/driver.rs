@@ -18,7 +18,7 @@ use super::probe::Probe;
 use super::queue::Batch;
 use super::websocket::{Read, Reader};
 use super::writer::Writer;
-use crate::hub::{Overflow, Place};
+use crate::hub::{Due, Overflow, Place};
 
 /// A connection's one task: it reads, dispatches, writes and keeps one deadline.
 pub(super) struct Driver(Task);
@@ -37,12 +37,12 @@ pub(super) struct Task {
     /// Nothing can be sent any more.
     pub(super) failed: bool,
     /// When the peer must have taken something of what waits.
-    pub(super) write_deadline: Option<Instant>,
+    pub(super) write_deadline: Option<Due>,
     pub(super) phase: Phase,
     /// When the phase must be over; while it is open, when the client must be in a namespace.
-    pub(super) until: Option<Instant>,
+    pub(super) until: Option<Due>,
     /// When the alarm rings: a deadline that moves away is looked at when the old one is reached.
-    alarm: Option<Instant>,
+    alarm: Option<Due>,
     /// What the connection counts for at its client's address, until its end.
     _place: Option<Box<Place>>,
 }
@@ -72,8 +72,8 @@ impl Driver {
         io: Option<(Io, Reader)>,
         place: Option<Box<Place>>,
     ) -> Self {
-        let now = Connection::now();
-        let deadline = now + connection.hub().config.connect_timeout;
+        let hub = connection.hub();
+        let until = hub.due(Connection::now() + hub.config.connect_timeout);
         let decoder = Decoder::new(&connection.hub().config.parser);
         let wire = match io {
             None => Wire::Polling,
@@ -91,7 +91,7 @@ impl Driver {
             failed: false,
             write_deadline: None,
             phase: Phase::Open,
-            until: Some(deadline),
+            until: Some(until),
             alarm: None,
             _place: place,
         })
@@ -187,17 +187,18 @@ impl Task {
         if unwritten || shared.rung || shared.has_notices() || posted {
             return false;
         }
-        let mut deadline = shared.session.timeout();
+        let hub = self.connection.hub();
+        let mut deadline = shared.session.timeout().map(|timeout| hub.due(timeout));
         if self.write_deadline.is_some() || self.until.is_some() {
             deadline = [deadline, self.write_deadline, self.until].into_iter().flatten().min();
         }
-        shared.uncork(cx.waker(), self.connection.hub().config.send_budget);
+        shared.uncork(cx.waker(), hub.config.send_budget);
         drop(shared);
         if let Some(deadline) = deadline
             && self.alarm.is_none_or(|alarm| deadline < alarm)
         {
             self.alarm = Some(deadline);
-            self.connection.hub().set_alarm(&self.connection.sid, deadline);
+            hub.set_alarm(&self.connection.sid, deadline);
         }
         true
     }
@@ -214,7 +215,9 @@ impl Task {
                 shared.time_out(&connection, now);
             }
         }
-        let passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        let hub = connection.hub();
+        let due = hub.due(now);
+        let passed = |deadline: Option<Due>| deadline.is_some_and(|deadline| deadline <= due);
         if passed(self.write_deadline) {
             tracing::debug!(target: "socketio::ws", "the peer took nothing for the `write_timeout`");
             self.fail();
@@ -225,8 +228,8 @@ impl Task {
         match self.phase {
             Phase::Open => {
                 // A hook that is still deciding has a deadline of its own.
-                let config = &connection.hub().config;
-                self.until = self.dispatch.is_entering().then(|| now + config.connect_timeout);
+                let until = || hub.due(now + hub.config.connect_timeout);
+                self.until = self.dispatch.is_entering().then(until);
                 if !self.dispatch.has_entered() && self.until.is_none() {
                     connection.lock().feed(&connection, Input::Close(Reason::ForcedServerClose));
                 }
@@ -237,6 +240,12 @@ impl Task {
             Phase::Lingering | Phase::Ending => self.finish(),
             Phase::Done => {}
         }
+    }
+
+    /// When the `close_grace` that begins now is over.
+    pub(super) fn within_grace(&self) -> Due {
+        let hub = self.connection.hub();
+        hub.due(Connection::now() + hub.config.close_grace)
     }
 
     // ---- notices
@@ -279,9 +288,8 @@ impl Task {
             && matches!(self.phase, Phase::Open)
         {
             if reason == Reason::ServerShuttingDown {
-                let grace = self.connection.hub().config.close_grace;
                 self.phase = Phase::Draining(reason);
-                self.until = Some(Connection::now() + grace);
+                self.until = Some(self.within_grace());
             } else {
                 self.dispatch.leave_all(cx);
                 self.connection.lock().feed(&self.connection, Input::Close(reason));
@@ -321,8 +329,9 @@ impl Task {
                     batch = if writer.is_empty() { shared.queue.take() } else { Batch::Nothing };
                 }
                 Poll::Pending => {
-                    let timeout = self.connection.hub().config.write_timeout;
-                    self.write_deadline.get_or_insert_with(|| Connection::now() + timeout);
+                    let hub = self.connection.hub();
+                    let deadline = || hub.due(Connection::now() + hub.config.write_timeout);
+                    self.write_deadline.get_or_insert_with(deadline);
                     return Ok(());
                 }
             }

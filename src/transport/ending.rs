@@ -5,7 +5,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_socketio_proto::engineio::{Input, Reason};
 use tower_socketio_proto::websocket::{CLOSE, write_header};
 
-use super::connection::Connection;
 use super::driver::{Phase, Task, Wire};
 use super::inbound::End;
 use super::probe::Probe;
@@ -52,7 +51,7 @@ impl Task {
         self.write_deadline = None;
         let ours =
             matches!(reason, Reason::ForcedClose | Reason::ForcedServerClose | Reason::ServerShuttingDown);
-        self.until = Some(Connection::now() + self.connection.hub().config.close_grace);
+        self.until = Some(self.within_grace());
         let connection = self.connection.clone();
         let mut shared = connection.lock();
         match &self.wire {

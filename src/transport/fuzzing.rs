@@ -29,30 +29,37 @@ pub fn read_messages(bytes: &[u8], cuts: &[u16], max_payload: usize) -> Vec<Outc
         rest = tail;
     }
     let mut wire = Wire(pieces);
-    let mut reader = Reader::new(max_payload, &[]);
-    let mut outcomes = Outcomes(Vec::new());
+    let mut reader = Reader::default();
+    let mut outcomes = Outcomes { seen: Vec::new(), max_payload };
     let mut cx = Context::from_waker(Waker::noop());
     loop {
         match reader.poll_read(&mut wire, &mut cx, &mut outcomes) {
             Poll::Ready(Ok(Read::Bytes(_))) => {}
             Poll::Ready(Ok(Read::Closed)) => {
-                outcomes.0.push(Outcome::Closed);
-                return outcomes.0;
+                outcomes.seen.push(Outcome::Closed);
+                return outcomes.seen;
             }
             Poll::Ready(Ok(Read::Failed(failure))) => {
-                outcomes.0.push(Outcome::Failed(failure.code()));
-                return outcomes.0;
+                outcomes.seen.push(Outcome::Failed(failure.code()));
+                return outcomes.seen;
             }
-            Poll::Ready(_) | Poll::Pending => return outcomes.0,
+            Poll::Ready(_) | Poll::Pending => return outcomes.seen,
         }
     }
 }
 
-struct Outcomes(Vec<Outcome>);
+struct Outcomes {
+    seen: Vec<Outcome>,
+    max_payload: usize,
+}
 
 impl Receive for Outcomes {
+    fn max_payload(&self) -> usize {
+        self.max_payload
+    }
+
     fn message(&mut self, message: Message<'_>) -> bool {
-        self.0.push(match message {
+        self.seen.push(match message {
             Message::Text(text) => Outcome::Text(text.to_owned()),
             Message::Binary(bytes) => Outcome::Binary(bytes.to_vec()),
         });

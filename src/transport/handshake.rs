@@ -93,8 +93,7 @@ pub(super) fn open(
     }
     connection.lock().queue.push_text(&packet(hub, &connection, transport));
     tracing::debug!(target: "socketio::engine", ?version, ?transport, "session opened");
-    let max_payload = hub.config.max_payload;
-    let io = websocket.map(|(io, early)| (io, Reader::new(max_payload, early)));
+    let io = websocket.map(|(io, early)| (io, Reader::new(early)));
     let driver = Driver::new(connection.clone(), Arc::new(parts), io, place);
     // The long-lived future alone is the task; nothing of the handshake stays with it.
     match version {

@@ -70,6 +70,10 @@ impl Inbound<'_, '_, '_> {
 }
 
 impl Receive for Inbound<'_, '_, '_> {
+    fn max_payload(&self) -> usize {
+        self.connection.hub().config.max_payload
+    }
+
     fn message(&mut self, message: Message<'_>) -> bool {
         let version: Version = self.connection.protocol.version;
         let packet = match message {

@@ -17,6 +17,7 @@ pub(super) struct Probe {
     io: Io,
     reader: Reader,
     writer: Writer,
+    max_payload: usize,
     /// The status code to close with.
     code: Option<u16>,
     /// The client has closed already.
@@ -27,8 +28,9 @@ impl Probe {
     pub(super) fn new(io: Io, early: &[u8], max_payload: usize) -> Self {
         Self {
             io,
-            reader: Reader::new(max_payload, early),
+            reader: Reader::new(early),
             writer: Writer::default(),
+            max_payload,
             code: None,
             closed: false,
         }
@@ -67,7 +69,8 @@ impl Probe {
             // TLS keeps records back until it is flushed; an error shows at the next read.
             let _ = tokio::io::AsyncWrite::poll_flush(Pin::new(&mut self.io), cx);
         }
-        let mut inbound = Inbound { version, feed: &mut feed, writer: &mut self.writer };
+        let max_payload = self.max_payload;
+        let mut inbound = Inbound { version, feed: &mut feed, writer: &mut self.writer, max_payload };
         let read = if self.reader.is_stopped() {
             Ok(self.reader.resume(&mut inbound))
         } else {
@@ -117,9 +120,14 @@ struct Inbound<'a, F> {
     version: Version,
     feed: &'a mut F,
     writer: &'a mut Writer,
+    max_payload: usize,
 }
 
 impl<F: FnMut(Input<'_>) -> bool> Receive for Inbound<'_, F> {
+    fn max_payload(&self) -> usize {
+        self.max_payload
+    }
+
     fn message(&mut self, message: Message<'_>) -> bool {
         let packet = match message {
             Message::Text(text) => decode_text(self.version, text).ok(),

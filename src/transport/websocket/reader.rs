@@ -59,10 +59,10 @@ pub(crate) enum Read {
 }
 
 /// Turns a byte stream into messages.
+#[derive(Default)]
 pub(crate) struct Reader {
     /// What is begun; there almost never.
     begun: Option<Box<Begun>>,
-    max_payload: usize,
 }
 
 #[derive(Default)]
@@ -77,13 +77,16 @@ struct Begun {
 
 /// Receives messages and the bytes of control frames to answer with; `false` stops the reading.
 pub(crate) trait Receive {
+    /// The largest message that it takes, in bytes.
+    fn max_payload(&self) -> usize;
     fn message(&mut self, message: Message<'_>) -> bool;
     fn control(&mut self, frames: &[u8]);
 }
 
 impl Reader {
-    pub(crate) fn new(max_payload: usize, early: &[u8]) -> Self {
-        let mut reader = Self { begun: None, max_payload };
+    /// With what was read of the connection before.
+    pub(crate) fn new(early: &[u8]) -> Self {
+        let mut reader = Self::default();
         if !early.is_empty() {
             reader.keep(early.to_vec(), true);
         }
@@ -160,10 +163,11 @@ impl Reader {
             self.keep(buffer[used..end].to_vec(), used < end && stop == Some(Read::Stopped));
             return Poll::Ready(Ok(stop.unwrap_or(Read::Bytes(read))));
         }
+        let max_payload = receiver.max_payload();
         let rest = &mut self.begun.get_or_insert_default().rest;
         rest.extend_from_slice(&buffer[..end]);
         let whole = Header::parse(rest).is_some_and(|header| {
-            header.length > self.max_payload as u64 || (rest.len() - header.size) as u64 >= header.length
+            header.length > max_payload as u64 || (rest.len() - header.size) as u64 >= header.length
         });
         let stopped = if whole { self.resume(receiver) } else { Read::Bytes(read) };
         Poll::Ready(Ok(if let Read::Bytes(_) = stopped { Read::Bytes(read) } else { stopped }))
@@ -171,10 +175,10 @@ impl Reader {
 
     /// Takes whole frames off the front; gives how many bytes they had, and why it stopped early.
     fn frames(&mut self, bytes: &mut [u8], receiver: &mut impl Receive) -> (usize, Option<Read>) {
-        let mut at = 0;
+        let (mut at, max_payload) = (0, receiver.max_payload());
         while let Some(header) = Header::parse(&bytes[at..]) {
             // Announced sizes cost nothing, but need not be waited for either.
-            if header.length > self.max_payload as u64 {
+            if header.length > max_payload as u64 {
                 return (at, Some(Read::Failed(Failure::TooBig)));
             }
             let length = usize::try_from(header.length).expect("at most `max_payload`");
@@ -216,7 +220,7 @@ impl Reader {
     }
 
     fn judge(&mut self, frame: &[u8], receiver: &mut impl Receive) -> Result<Verdict, Failure> {
-        let max_payload = self.max_payload;
+        let max_payload = receiver.max_payload();
         let begun = self.begun.get_or_insert_default();
         let judge = begun.judge.get_or_insert_with(|| Judge::new(max_payload));
         let mut out = Vec::new();
