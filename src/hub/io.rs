@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
@@ -262,33 +264,44 @@ impl Drop for Running {
 
 const SHARDS: usize = 16;
 
-type Shard = HashMap<Arc<str>, Arc<dyn Link>>;
+/// Found by their session ids, which are not stored once more.
+type Shard = HashTable<Arc<dyn Link>>;
 
 /// Connections by session id.
 pub(crate) struct Links {
     shards: [Mutex<Shard>; SHARDS],
+    /// `id_generator` may take ids from clients, so the hasher must be one that they cannot predict.
     hasher: RandomState,
+    /// Somebody waits for the last one to go, or did.
+    awaited: AtomicBool,
     removed: Notify,
 }
 
 impl Default for Links {
     fn default() -> Self {
-        Self { shards: Default::default(), hasher: RandomState::new(), removed: Notify::new() }
+        let (hasher, awaited) = (RandomState::new(), AtomicBool::new(false));
+        Self { shards: Default::default(), hasher, awaited, removed: Notify::new() }
     }
 }
 
 impl Links {
+    fn hash(&self, sid: &str) -> u64 {
+        self.hasher.hash_one(sid)
+    }
+
+    /// By bits in the middle of the hash: tables use both of its ends.
     #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
-    fn shard(&self, sid: &str) -> MutexGuard<'_, Shard> {
-        let at = self.hasher.hash_one(sid) as usize % SHARDS;
-        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        self.shards[(hash >> 32) as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `false` if the id is taken.
-    pub(crate) fn insert(&self, sid: Arc<str>, link: Arc<dyn Link>) -> bool {
-        match self.shard(&sid).entry(sid.clone()) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(entry) => {
+    pub(crate) fn insert(&self, link: Arc<dyn Link>) -> bool {
+        let hash = self.hash(link.sid());
+        let is_it = |other: &Arc<dyn Link>| other.sid() == link.sid();
+        match self.shard(hash).entry(hash, is_it, |other| self.hash(other.sid())) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => {
                 entry.insert(link);
                 true
             }
@@ -296,18 +309,27 @@ impl Links {
     }
 
     pub(crate) fn get(&self, sid: &str) -> Option<Arc<dyn Link>> {
-        self.shard(sid).get(sid).cloned()
+        let hash = self.hash(sid);
+        self.shard(hash).find(hash, |link| link.sid() == sid).cloned()
     }
 
     pub(crate) fn remove(&self, sid: &str) {
-        let removed = self.shard(sid).remove(sid);
+        let hash = self.hash(sid);
+        let removed = {
+            let mut shard = self.shard(hash);
+            let found = shard.find_entry(hash, |link| link.sid() == sid);
+            found.ok().map(|entry| entry.remove().0)
+        };
         drop(removed);
-        self.removed.notify_waiters();
+        // Whoever waits has said so before it counted, under the same locks.
+        if self.awaited.load(Ordering::Relaxed) {
+            self.removed.notify_waiters();
+        }
     }
 
     fn all(&self) -> Vec<Arc<dyn Link>> {
         let locked = self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
-        locked.flat_map(|shard| shard.values().cloned().collect::<Vec<_>>()).collect()
+        locked.flat_map(|shard| shard.iter().cloned().collect::<Vec<_>>()).collect()
     }
 
     fn count(&self) -> usize {
@@ -315,6 +337,7 @@ impl Links {
     }
 
     async fn empty(&self) {
+        self.awaited.store(true, Ordering::Relaxed);
         loop {
             let mut removed = std::pin::pin!(self.removed.notified());
             removed.as_mut().enable();

@@ -137,7 +137,7 @@ pub(crate) struct Departure {
 }
 
 /// The typed connection behind a link.
-pub(crate) fn downcast<T: Link>(link: &Arc<dyn Link>) -> Option<Arc<T>> {
-    let any: Arc<dyn Any + Send + Sync> = link.clone();
+pub(crate) fn downcast<T: Link>(link: Arc<dyn Link>) -> Option<Arc<T>> {
+    let any: Arc<dyn Any + Send + Sync> = link;
     any.downcast().ok()
 }

@@ -77,13 +77,13 @@ pub(super) fn open(
         Some(_) => engineio::Transport::WebSocket,
     };
     let connection =
-        Connection::new(sid.clone(), protocol, handshake, hub.clone(), transport, Connection::now());
+        Connection::new(sid, protocol, handshake, hub.clone(), transport, Connection::now());
     for keep in &hub.config.keep_extensions {
         keep(&parts.extensions, connection.extensions());
     }
     let connection = Arc::new(connection);
     let link: Arc<dyn Link> = connection.clone();
-    if !hub.links().insert(sid, link) {
+    if !hub.links().insert(link) {
         return Err(Unopened::BadId);
     }
     // After the insertion: either a drain that begins now finds the connection, or it is seen here.

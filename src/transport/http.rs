@@ -175,7 +175,7 @@ where
     // A missing version, and any other, is taken for 3, as Node does.
     let version = if query.eio.as_deref() == Some("4") { Version::V4 } else { Version::V3 };
     if let Some(sid) = &query.sid {
-        let connection = hub.links().get(sid).and_then(|link| downcast::<Connection>(&link));
+        let connection = hub.links().get(sid).and_then(|link| downcast::<Connection>(link));
         let connection = connection.ok_or(Refused::UnknownSid)?;
         if connection.protocol.version != version {
             return Err(Refused::BadRequest);
