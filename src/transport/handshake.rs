@@ -14,7 +14,6 @@ use tower_socketio_proto::engineio::{self, Version};
 use super::connection::Connection;
 use super::driver::Driver;
 use super::forwarded;
-use super::http::Query;
 use super::io::Io;
 use super::websocket::Reader;
 use crate::hub::{Handshake, Hub, Link, Place, Protocol, Secure, Transport, is_id, new_id};
@@ -45,22 +44,27 @@ pub(super) enum Unopened {
     Draining,
 }
 
-/// Opens a session over a transport; over a WebSocket with its bytes.
+/// What a request says about the session that it opens.
+pub(super) struct Opener {
+    pub(super) version: Version,
+    pub(super) base64: bool,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) place: Option<Box<Place>>,
+}
+
+/// Opens a session over a transport, over a WebSocket with its bytes, for whoever runs its driver.
 pub(super) fn open(
     hub: &Arc<Hub>,
-    parts: Parts,
-    query: &Query<'_>,
-    version: Version,
-    address: Option<SocketAddr>,
+    parts: Arc<Parts>,
+    opener: Opener,
     websocket: Option<(Io, &[u8])>,
-    place: Option<Box<Place>>,
-) -> Result<Arc<Connection>, Unopened> {
+) -> Result<(Arc<Connection>, Driver), Unopened> {
+    let Opener { version, base64, peer: address, place } = opener;
     hub.note_runtime();
     let sid = match &hub.config.id_generator {
         None => new_id(),
         Some(make) => Some(make(&parts)).filter(|id| is_id(id)).ok_or(Unopened::BadId)?.into(),
     };
-    let address = address.or_else(|| websocket.as_ref().and_then(|(io, _)| io.peer()));
     let origin = address
         .map(|peer| forwarded::origin(&hub.config.proxies, peer.ip(), &parts.headers))
         .unwrap_or_default();
@@ -71,13 +75,12 @@ pub(super) fn open(
     (handshake.address, handshake.client) = (address, origin.client);
     handshake.secure = origin.secure.unwrap_or(secure);
     handshake.cross_domain = parts.headers.contains_key(ORIGIN);
-    let protocol = Protocol { version, parser: hub.config.parser.clone(), base64: query.base64 };
+    let protocol = Protocol { version, parser: hub.config.parser.clone(), base64 };
     let transport = match websocket {
         None => engineio::Transport::Polling,
         Some(_) => engineio::Transport::WebSocket,
     };
-    let connection =
-        Connection::new(sid, protocol, handshake, hub.clone(), transport, Connection::now());
+    let connection = Connection::new(sid, protocol, handshake, hub.clone(), transport, Connection::now());
     for keep in &hub.config.keep_extensions {
         keep(&parts.extensions, connection.extensions());
     }
@@ -95,7 +98,18 @@ pub(super) fn open(
     tracing::debug!(target: "socketio::engine", ?version, ?transport, "session opened");
     let max_payload = hub.config.max_payload;
     let io = websocket.map(|(io, early)| (io, Reader::new(max_payload, early)));
-    let driver = Driver::new(connection.clone(), Arc::new(parts), io, place);
+    let driver = Driver::new(connection.clone(), parts, io, place);
+    Ok((connection, driver))
+}
+
+/// Opens a session that begins with polling.
+pub(super) fn open_polling(
+    hub: &Arc<Hub>,
+    parts: Arc<Parts>,
+    opener: Opener,
+) -> Result<Arc<Connection>, Unopened> {
+    let version = opener.version;
+    let (connection, driver) = open(hub, parts, opener, None)?;
     // The long-lived future alone is the task; nothing of the handshake stays with it.
     match version {
         Version::V4 => drop(tokio::spawn(driver)),
@@ -107,7 +121,14 @@ pub(super) fn open(
 /// Opens a session over bytes in memory, for tests without a network.
 pub(crate) fn open_in_memory(hub: &Arc<Hub>, parts: Parts, stream: DuplexStream) -> bool {
     let io = Io::Other(Box::new(stream));
-    open(hub, parts, &Query::default(), Version::V4, None, Some((io, &[])), None).is_ok()
+    let opener = Opener { version: Version::V4, base64: false, peer: None, place: None };
+    match open(hub, Arc::new(parts), opener, Some((io, &[]))) {
+        Ok((_, driver)) => {
+            tokio::spawn(driver);
+            true
+        }
+        Err(_) => false,
+    }
 }
 
 async fn with_root(mut driver: Driver) {
