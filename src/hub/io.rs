@@ -19,6 +19,7 @@ use super::member::from_member;
 use super::registry::Registry;
 use super::{
     AckStream, Broadcast, Builder, Config, ConfigError, FOR_EVER, Link, Mount, Places, Sent, Socket,
+    Transport,
 };
 
 /// A Socket.IO server: the handle by which the rest of a program emits, and the way to its layer.
@@ -39,6 +40,8 @@ pub(crate) struct Hub {
     runtime: OnceLock<Handle>,
     /// Names for which there was no namespace, each logged once.
     unknown: Mutex<HashSet<String>>,
+    /// What stands before and behind the session's id in the OPEN packet over each transport.
+    opens: [OnceLock<(Box<str>, Box<str>)>; 2],
 }
 
 impl Default for SocketIo {
@@ -63,6 +66,7 @@ impl SocketIo {
             tasks: Arc::default(),
             runtime: OnceLock::new(),
             unknown: Mutex::default(),
+            opens: Default::default(),
         }))
     }
 
@@ -197,6 +201,15 @@ impl Hub {
         &self.registry
     }
 
+    /// What stands before and behind the session's id in the OPEN packet over a transport, made by the first who asks.
+    pub(crate) fn open_packet(
+        &self,
+        transport: Transport,
+        make: impl FnOnce() -> (Box<str>, Box<str>),
+    ) -> &(Box<str>, Box<str>) {
+        self.opens[usize::from(transport == Transport::Polling)].get_or_init(make)
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }
@@ -290,7 +303,6 @@ impl Links {
     }
 
     /// By bits in the middle of the hash: tables use both of its ends.
-    #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         self.shards[(hash >> 32) as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }

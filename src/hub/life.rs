@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use serde_json::json;
 use tokio::sync::Notify;
 use tower_socketio_adapter::{Flags, Member};
 use tower_socketio_proto::engineio::Reason;
@@ -54,11 +53,12 @@ impl Socket {
 
     /// Queues the CONNECT reply.
     fn tell_connect(&self) -> bool {
+        // Both ids are of our own making, and need no escapes.
         let reply = || match self.pid() {
-            Some(pid) => json!({ "sid": self.id(), "pid": pid }),
-            None => json!({ "sid": self.id() }),
+            Some(pid) => [r#"{"sid":""#, self.id(), r#"","pid":""#, &pid, r#""}"#].concat(),
+            None => [r#"{"sid":""#, self.id(), r#""}"#].concat(),
         };
-        let json = self.0.link.protocol().is_v5().then(|| reply().to_string());
+        let json = self.0.link.protocol().is_v5().then(reply);
         let json = json.as_deref().map(str::as_bytes);
         self.0.link.send(&self.outbound(Kind::Connect, None, json, &[]), Flags::default()).is_ok()
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Uri};
 use tower_socketio_adapter::{Flags, Outgoing};
 use tower_socketio_proto::engineio::{Reason, Version};
@@ -96,9 +97,13 @@ impl Handshake {
     /// From the request's URL, without anything kept of its head and nothing known of the client.
     pub(crate) fn new(uri: &Uri) -> Self {
         let path = uri.path();
-        let url = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+        let url = match uri.path_and_query().map(PathAndQuery::as_str) {
+            // As it nearly always is; an empty path is told as `/`.
+            Some(url) if url.starts_with(path) => url.into(),
+            _ => uri.query().map_or_else(|| path.into(), |query| format!("{path}?{query}").into()),
+        };
         Self {
-            url: url.into(),
+            url,
             path_len: path.len(),
             headers: Box::default(),
             address: None,

@@ -76,11 +76,11 @@ pub(super) fn open(
     handshake.secure = origin.secure.unwrap_or(secure);
     handshake.cross_domain = parts.headers.contains_key(ORIGIN);
     let protocol = Protocol { version, parser: hub.config.parser.clone(), base64 };
-    let transport = match websocket {
-        None => engineio::Transport::Polling,
-        Some(_) => engineio::Transport::WebSocket,
+    let (transport, engine) = match websocket {
+        None => (Transport::Polling, engineio::Transport::Polling),
+        Some(_) => (Transport::WebSocket, engineio::Transport::WebSocket),
     };
-    let connection = Connection::new(sid, protocol, handshake, hub.clone(), transport, Connection::now());
+    let connection = Connection::new(sid, protocol, handshake, hub.clone(), engine, Connection::now());
     for keep in &hub.config.keep_extensions {
         keep(&parts.extensions, connection.extensions());
     }
@@ -94,7 +94,7 @@ pub(super) fn open(
         hub.links().remove(&connection.sid);
         return Err(Unopened::Draining);
     }
-    connection.lock().queue.push_text(&packet(hub, &connection, transport));
+    connection.lock().queue.push_text(&packet(hub, &connection.sid, transport));
     tracing::debug!(target: "socketio::engine", ?version, ?transport, "session opened");
     let max_payload = hub.config.max_payload;
     let io = websocket.map(|(io, early)| (io, Reader::new(max_payload, early)));
@@ -141,10 +141,22 @@ async fn with_root(mut driver: Driver) {
     poll_fn(|cx| Pin::new(&mut driver).poll(cx)).await;
 }
 
-/// The OPEN packet.
-fn packet(hub: &Hub, connection: &Connection, transport: engineio::Transport) -> String {
+/// The OPEN packet: the same for all of a transport, but for the session's id, which needs no escapes.
+fn packet(hub: &Hub, sid: &str, transport: Transport) -> String {
+    let (before, behind) = hub.open_packet(transport, || {
+        let text = packet_of_nobody(hub, transport);
+        let at = text.find(SID).expect("the packet tells the id") + SID.len();
+        (text[..at].into(), text[at..].into())
+    });
+    [before, sid, behind].concat()
+}
+
+const SID: &str = r#""sid":""#;
+
+/// The OPEN packet of a session without an id.
+fn packet_of_nobody(hub: &Hub, transport: Transport) -> String {
     let config = &hub.config;
-    let upgrades: &[&str] = if transport == engineio::Transport::Polling
+    let upgrades: &[&str] = if transport == Transport::Polling
         && config.allow_upgrades
         && config.transports.contains(&Transport::WebSocket)
     {
@@ -154,7 +166,7 @@ fn packet(hub: &Hub, connection: &Connection, transport: engineio::Transport) ->
     };
     let mut out = String::new();
     let handshake = engineio::Handshake {
-        sid: &connection.sid,
+        sid: "",
         upgrades,
         ping_interval: config.timing.ping_interval,
         ping_timeout: config.timing.ping_timeout,
