@@ -2,8 +2,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use hashbrown::HashTable;
@@ -225,6 +227,16 @@ impl Hub {
     /// Spawns what a server that closes waits for.
     pub(crate) fn spawn_awaited(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.spawn(self.tasks.one_more(task));
+    }
+
+    /// Runs at once what a server that closes waits for, as far as it goes, and spawns the rest.
+    pub(crate) fn run_awaited(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut task = Box::pin(task);
+        let mut run = || task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        // A panic ends them alone, as in a task of their own.
+        if !catch_unwind(AssertUnwindSafe(&mut run)).unwrap_or(true) {
+            self.spawn_awaited(task);
+        }
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -178,7 +178,8 @@ impl Socket {
         }
         self.tell_disconnect();
         if let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason }) {
-            self.0.io.hub().spawn_awaited(departure.socket.hooks(departure.reason));
+            // Elsewhere: whoever calls this may hold what they need.
+            self.0.io.hub().spawn_awaited(departure.socket.hooks_later(departure.reason));
         }
     }
 
@@ -237,30 +238,20 @@ impl Socket {
         }
     }
 
-    /// What runs after [`end`](Self::end): the disconnect hooks, once.
-    pub(crate) fn hooks(self, reason: DisconnectReason) -> impl Future<Output = ()> + Send + 'static {
+    /// What runs after [`end`](Self::end): the disconnect hooks, once; `None` if there are none.
+    pub(crate) fn hooks(self, reason: DisconnectReason) -> Option<impl Future<Output = ()> + Send + 'static> {
+        hooks(Letting(self), reason)
+    }
+
+    /// The disconnect hooks, of which none is begun or looked for before this is polled.
+    pub(crate) fn hooks_later(self, reason: DisconnectReason) -> impl Future<Output = ()> + Send + 'static {
         // Also if nobody runs them.
         let letting = Letting(self);
         async move {
-            let Letting(socket) = &letting;
-            tracing::debug!(target: "socketio::socket", socket = socket.tag(), %reason, "left");
-            if socket.was_accepted() {
-                socket.disconnect_hooks(reason).await;
-            }
-            for hook in socket.farewells(reason) {
-                hook.await;
+            if let Some(hooks) = hooks(letting, reason) {
+                hooks.await;
             }
         }
-    }
-
-    async fn disconnect_hooks(&self, reason: DisconnectReason) {
-        let moment = super::Disconnect { socket: self.clone(), reason };
-        if let Some(hooks) = self.0.space.doors().disconnect(moment)
-            && let Err(panic) = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(hooks)).await
-        {
-            self.report(None, panicked(&*panic));
-        }
-        self.forget_rooms();
     }
 
     /// Between `on_disconnecting` and `on_disconnect` the rooms vanish.
@@ -272,6 +263,34 @@ impl Socket {
     pub(crate) fn was_accepted(&self) -> bool {
         self.state().accepted
     }
+}
+
+fn hooks(letting: Letting, reason: DisconnectReason) -> Option<impl Future<Output = ()> + Send + 'static> {
+    let Letting(socket) = &letting;
+    tracing::debug!(target: "socketio::socket", socket = socket.tag(), %reason, "left");
+    let mut hooks = None;
+    if socket.was_accepted() {
+        let moment = super::Disconnect { socket: socket.clone(), reason };
+        hooks = socket.0.space.doors().disconnect(moment);
+        if hooks.is_none() {
+            socket.forget_rooms();
+        }
+    }
+    if hooks.is_none() && !socket.has_farewells() {
+        return None;
+    }
+    Some(async move {
+        let Letting(socket) = &letting;
+        if let Some(hooks) = hooks {
+            if let Err(panic) = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(hooks)).await {
+                socket.report(None, panicked(&*panic));
+            }
+            socket.forget_rooms();
+        }
+        for hook in socket.farewells(reason) {
+            hook.await;
+        }
+    })
 }
 
 /// What a socket that was stopped leaves behind.
