@@ -57,14 +57,14 @@ impl Refused {
         }
         if websocket {
             // Node answers a refused upgrade by hand: always 400, and the bare message.
-            let mut response = answer(StatusCode::BAD_REQUEST, "text/html", self.message().to_owned());
+            let mut response = answer(StatusCode::BAD_REQUEST, HTML, self.message().to_owned());
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             return response;
         }
         let status =
             if matches!(self, Self::Forbidden(_)) { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
         let body = format!(r#"{{"code":{},"message":{}}}"#, self.code(), json!(self.message()));
-        answer(status, "application/json", body)
+        answer(status, HeaderValue::from_static("application/json"), body)
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) fn going_away() -> Response<Bytes> {
 }
 
 fn closing(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
-    let mut response = answer(status, "text/plain", text);
+    let mut response = answer(status, HeaderValue::from_static("text/plain"), text);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
@@ -83,7 +83,7 @@ pub(super) fn of_session(outcome: Outcome) -> Result<Response<Bytes>, Refused> {
     Ok(match outcome {
         Outcome::Payload(content, payload) => payload_response(content, payload),
         Outcome::Ok => {
-            let mut response = answer(StatusCode::OK, "text/html", Bytes::from_static(b"ok"));
+            let mut response = answer(StatusCode::OK, HTML, Bytes::from_static(b"ok"));
             response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
             response
         }
@@ -94,21 +94,24 @@ pub(super) fn of_session(outcome: Outcome) -> Result<Response<Bytes>, Refused> {
     })
 }
 
-pub(super) fn payload_response(content: ContentType, payload: Vec<u8>) -> Response<Bytes> {
+pub(super) fn payload_response(content: ContentType, payload: Bytes) -> Response<Bytes> {
     let content = match content {
-        ContentType::Text => "text/plain; charset=UTF-8",
-        ContentType::Binary => "application/octet-stream",
+        ContentType::Text => TEXT,
+        ContentType::Binary => BINARY,
     };
     let mut response = answer(StatusCode::OK, content, payload);
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
 }
 
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const HTML: HeaderValue = HeaderValue::from_static("text/html");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-fn answer(status: StatusCode, content: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+fn answer(status: StatusCode, content: HeaderValue, body: impl Into<Bytes>) -> Response<Bytes> {
     let mut response = status_alone(status, body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content));
+    response.headers_mut().insert(CONTENT_TYPE, content);
     response
 }
 

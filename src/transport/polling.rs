@@ -12,7 +12,7 @@ use super::connection::{Body, Connection};
 /// What a GET or POST of a polling session is answered with.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Payload(ContentType, Vec<u8>),
+    Payload(ContentType, Bytes),
     Ok,
     TooLarge,
     /// The session is gone, or went while the request waited.
@@ -95,11 +95,11 @@ impl Drop for Get {
 }
 
 fn noop(version: Version) -> Outcome {
-    let payload: &[u8] = match version {
+    let payload: &'static [u8] = match version {
         Version::V3 => b"1:6",
         Version::V4 => b"6",
     };
-    Outcome::Payload(ContentType::Text, payload.to_vec())
+    Outcome::Payload(ContentType::Text, Bytes::from_static(payload))
 }
 
 /// Takes a POST's packets in.

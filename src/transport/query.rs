@@ -11,17 +11,39 @@ pub(super) struct Query<'a> {
 
 impl<'a> Query<'a> {
     pub(super) fn parse(query: &'a str) -> Self {
-        let mut found = Self::default();
-        if query.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        Self::plain(query).unwrap_or_else(|| {
+            let mut found = Self::default();
             form_urlencoded::parse(query.as_bytes()).for_each(|(key, value)| found.take(&key, value));
-        } else {
-            // As it nearly always is: nothing is to be decoded.
-            for pair in query.split('&') {
-                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                found.take(key, value.into());
+            found
+        })
+    }
+
+    /// What a query says in which nothing is to be decoded, as in nearly all; one pass over it.
+    fn plain(query: &'a str) -> Option<Self> {
+        let mut found = Self::default();
+        let (mut start, mut equals) = (0, None);
+        for (at, byte) in query.bytes().enumerate() {
+            match byte {
+                // Most are.
+                b'>'.. => {}
+                b'&' => {
+                    found.take_pair(query, start, equals.take(), at);
+                    start = at + 1;
+                }
+                b'=' => equals = equals.or(Some(at)),
+                b'%' | b'+' => return None,
+                _ => {}
             }
         }
-        found
+        found.take_pair(query, start, equals, query.len());
+        Some(found)
+    }
+
+    fn take_pair(&mut self, query: &'a str, start: usize, equals: Option<usize>, end: usize) {
+        match equals {
+            Some(equals) => self.take(&query[start..equals], query[equals + 1..end].into()),
+            None => self.take(&query[start..end], "".into()),
+        }
     }
 
     fn take(&mut self, key: &str, value: Cow<'a, str>) {
