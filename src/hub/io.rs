@@ -2,8 +2,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -16,7 +18,9 @@ use tower_socketio_proto::engineio::Reason;
 use super::links::Links;
 use super::member::from_member;
 use super::registry::Registry;
-use super::{AckStream, Broadcast, Builder, Config, ConfigError, FOR_EVER, Mount, Places, Sent, Socket};
+use super::{
+    AckStream, Broadcast, Builder, Config, ConfigError, FOR_EVER, Mount, Places, Sent, Socket, Transport,
+};
 
 /// A Socket.IO server: the handle by which the rest of a program emits, and the way to its layer.
 ///
@@ -36,6 +40,8 @@ pub(crate) struct Hub {
     runtime: OnceLock<Handle>,
     /// Names for which there was no namespace, each logged once.
     unknown: Mutex<HashSet<String>>,
+    /// What stands before and behind the session's id in the OPEN packet over each transport.
+    opens: [OnceLock<(Box<str>, Box<str>)>; 2],
 }
 
 impl Default for SocketIo {
@@ -60,6 +66,7 @@ impl SocketIo {
             tasks: Arc::default(),
             runtime: OnceLock::new(),
             unknown: Mutex::default(),
+            opens: Default::default(),
         }))
     }
 
@@ -194,6 +201,15 @@ impl Hub {
         &self.registry
     }
 
+    /// What stands before and behind the session's id in the OPEN packet over a transport, made by the first who asks.
+    pub(crate) fn open_packet(
+        &self,
+        transport: Transport,
+        make: impl FnOnce() -> (Box<str>, Box<str>),
+    ) -> &(Box<str>, Box<str>) {
+        self.opens[usize::from(transport == Transport::Polling)].get_or_init(make)
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }
@@ -209,6 +225,16 @@ impl Hub {
     /// Spawns what a server that closes waits for.
     pub(crate) fn spawn_awaited(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.spawn(self.tasks.one_more(task));
+    }
+
+    /// Runs at once what a server that closes waits for, as far as it goes, and spawns the rest.
+    pub(crate) fn run_awaited(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut task = Box::pin(task);
+        let mut run = || task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        // A panic ends them alone, as in a task of their own.
+        if !catch_unwind(AssertUnwindSafe(&mut run)).unwrap_or(true) {
+            self.spawn_awaited(task);
+        }
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use serde_json::json;
 use tokio::sync::Notify;
 use tower_socketio_adapter::{Flags, Member};
 use tower_socketio_proto::engineio::Reason;
@@ -56,11 +55,12 @@ impl Socket {
 
     /// Queues the CONNECT reply.
     fn tell_connect(&self) -> bool {
+        // Both ids are of our own making, and need no escapes.
         let reply = || match self.pid() {
-            Some(pid) => json!({ "sid": self.id(), "pid": pid }),
-            None => json!({ "sid": self.id() }),
+            Some(pid) => [r#"{"sid":""#, self.id(), r#"","pid":""#, &pid, r#""}"#].concat(),
+            None => [r#"{"sid":""#, self.id(), r#""}"#].concat(),
         };
-        let json = self.0.link.protocol().is_v5().then(|| reply().to_string());
+        let json = self.0.link.protocol().is_v5().then(reply);
         let json = json.as_deref().map(str::as_bytes);
         self.0.link.send(&self.outbound(Kind::Connect, None, json, &[]), Flags::default()).is_ok()
     }
@@ -187,7 +187,8 @@ impl Socket {
         }
         self.tell_disconnect();
         if let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason }) {
-            self.io().hub().spawn_awaited(departure.socket.hooks(departure.reason));
+            // Elsewhere: whoever calls this may hold what they need.
+            self.io().hub().spawn_awaited(departure.socket.hooks_later(departure.reason));
         }
     }
 
@@ -247,30 +248,20 @@ impl Socket {
         }
     }
 
-    /// What runs after [`end`](Self::end): the disconnect hooks, once.
-    pub(crate) fn hooks(self, reason: DisconnectReason) -> impl Future<Output = ()> + Send + 'static {
+    /// What runs after [`end`](Self::end): the disconnect hooks, once; `None` if there are none.
+    pub(crate) fn hooks(self, reason: DisconnectReason) -> Option<impl Future<Output = ()> + Send + 'static> {
+        hooks(Letting(self), reason)
+    }
+
+    /// The disconnect hooks, of which none is begun or looked for before this is polled.
+    pub(crate) fn hooks_later(self, reason: DisconnectReason) -> impl Future<Output = ()> + Send + 'static {
         // Also if nobody runs them.
         let letting = Letting(self);
         async move {
-            let Letting(socket) = &letting;
-            tracing::debug!(target: "socketio::socket", socket = socket.tag(), %reason, "left");
-            if socket.was_accepted() {
-                socket.disconnect_hooks(reason).await;
-            }
-            for hook in socket.farewells(reason) {
-                hook.await;
+            if let Some(hooks) = hooks(letting, reason) {
+                hooks.await;
             }
         }
-    }
-
-    async fn disconnect_hooks(&self, reason: DisconnectReason) {
-        let moment = super::Disconnect { socket: self.clone(), reason };
-        if let Some(hooks) = self.0.space.doors().disconnect(moment)
-            && let Err(panic) = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(hooks)).await
-        {
-            self.report(None, panicked(&*panic));
-        }
-        self.forget_rooms();
     }
 
     /// Between `on_disconnecting` and `on_disconnect` the rooms vanish.
@@ -282,6 +273,34 @@ impl Socket {
     pub(crate) fn was_accepted(&self) -> bool {
         self.state().accepted
     }
+}
+
+fn hooks(letting: Letting, reason: DisconnectReason) -> Option<impl Future<Output = ()> + Send + 'static> {
+    let Letting(socket) = &letting;
+    tracing::debug!(target: "socketio::socket", socket = socket.tag(), %reason, "left");
+    let mut hooks = None;
+    if socket.was_accepted() {
+        let moment = super::Disconnect { socket: socket.clone(), reason };
+        hooks = socket.0.space.doors().disconnect(moment);
+        if hooks.is_none() {
+            socket.forget_rooms();
+        }
+    }
+    if hooks.is_none() && !socket.has_farewells() {
+        return None;
+    }
+    Some(async move {
+        let Letting(socket) = &letting;
+        if let Some(hooks) = hooks {
+            if let Err(panic) = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(hooks)).await {
+                socket.report(None, panicked(&*panic));
+            }
+            socket.forget_rooms();
+        }
+        for hook in socket.farewells(reason) {
+            hook.await;
+        }
+    })
 }
 
 /// What a socket that was stopped leaves behind.

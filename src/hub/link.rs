@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Uri};
 use tower_socketio_adapter::{Flags, Outgoing};
 use tower_socketio_proto::engineio::{Reason, Version};
@@ -99,9 +100,13 @@ impl Handshake {
     /// From the request's URL, without anything kept of its head and nothing known of the client.
     pub(crate) fn new(uri: &Uri) -> Self {
         let path = uri.path();
-        let url = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+        let url = match uri.path_and_query().map(PathAndQuery::as_str) {
+            // As it nearly always is; an empty path is told as `/`.
+            Some(url) if url.starts_with(path) => url.into(),
+            _ => uri.query().map_or_else(|| path.into(), |query| format!("{path}?{query}").into()),
+        };
         Self {
-            url: url.into(),
+            url,
             path_len: u32::try_from(path.len()).expect("a URI has at most 64 KiB"),
             headers: Box::default(),
             address: None,
@@ -142,7 +147,7 @@ pub(crate) struct Departure {
 }
 
 /// The typed connection behind a link.
-pub(crate) fn downcast<T: Link>(link: &Arc<dyn Link>) -> Option<Arc<T>> {
-    let any: Arc<dyn Any + Send + Sync> = link.clone();
+pub(crate) fn downcast<T: Link>(link: Arc<dyn Link>) -> Option<Arc<T>> {
+    let any: Arc<dyn Any + Send + Sync> = link;
     any.downcast().ok()
 }

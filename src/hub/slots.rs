@@ -74,6 +74,13 @@ impl Socket {
         farewells.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
     }
 
+    /// Whether there are hooks of [`at_end`](Self::at_end).
+    pub(super) fn has_farewells(&self) -> bool {
+        let farewells = self.extensions().get::<Farewells>();
+        farewells
+            .is_some_and(|farewells| !farewells.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty())
+    }
+
     /// The hooks of [`at_end`](Self::at_end), each once.
     pub(super) fn farewells(&self, reason: DisconnectReason) -> Vec<BoxFuture<()>> {
         let Some(farewells) = self.extensions().get::<Farewells>() else { return Vec::new() };

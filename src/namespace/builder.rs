@@ -368,7 +368,7 @@ impl Namespace {
         };
         for (event, bind) in self.events {
             fixed.check(&event)?;
-            table.events.entry(event.into()).or_default().push((next_number(), bind(&())));
+            table.events.push(&event, (next_number(), bind(&())));
         }
         for (event, bind) in self.server {
             if RESERVED_BETWEEN_SERVERS.contains(&&*event) {

@@ -50,7 +50,7 @@ pub(crate) struct Fixed {
 
 #[derive(Default)]
 pub(crate) struct Inner {
-    pub(super) events: HashMap<Box<str>, Vec<(u64, Shared<PacketRequest>)>>,
+    pub(super) events: Events,
     pub(super) matching: Vec<(Matcher, Shared<PacketRequest>)>,
     pub(super) any: Vec<(u64, Shared<PacketRequest>)>,
     pub(super) fallback: Option<Shared<PacketRequest>>,
@@ -62,6 +62,30 @@ pub(crate) struct Inner {
     pub(super) disconnect: Vec<Shared<Disconnect>>,
     pub(super) error: Vec<Shared<Failure>>,
     pub(super) server: HashMap<Box<str>, Vec<Shared<ServerEvent>>>,
+}
+
+type Handlers = Vec<(u64, Shared<PacketRequest>)>;
+
+/// The handlers of each event, by its name; sorted by the names' lengths first, as few names have the same. Programs have
+/// few events, and name them themselves: a hash that clients cannot predict would cost more than the search.
+#[derive(Default)]
+pub(super) struct Events(Vec<(Box<str>, Handlers)>);
+
+impl Events {
+    fn find(&self, event: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(name, _)| name.len().cmp(&event.len()).then_with(|| (**name).cmp(event)))
+    }
+
+    fn get(&self, event: &str) -> &[(u64, Shared<PacketRequest>)] {
+        self.find(event).map(|at| &*self.0[at].1).unwrap_or_default()
+    }
+
+    pub(super) fn push(&mut self, event: &str, handler: (u64, Shared<PacketRequest>)) {
+        match self.find(event) {
+            Ok(at) => self.0[at].1.push(handler),
+            Err(at) => self.0.insert(at, (event.into(), vec![handler])),
+        }
+    }
 }
 
 /// Who hears an event.
@@ -101,7 +125,7 @@ impl Table {
         self.fixed.check(event)?;
         let mut table = self.write();
         let id = next_number();
-        table.events.entry(event.into()).or_default().push((id, endpoint));
+        table.events.push(event, (id, endpoint));
         Ok(id)
     }
 
@@ -109,7 +133,7 @@ impl Table {
     pub(crate) fn remove(&self, id: u64) -> bool {
         let mut table = self.write();
         let mut removed = Vec::new();
-        table.events.retain(|_, handlers| {
+        table.events.0.retain_mut(|(_, handlers)| {
             removed.extend(handlers.extract_if(.., |(other, _)| *other == id));
             !handlers.is_empty()
         });
@@ -130,7 +154,7 @@ impl Table {
             return Listeners::One(Arc::new(Authenticated));
         }
         let table = self.read();
-        let named = table.events.get(event).map(Vec::as_slice).unwrap_or_default();
+        let named = table.events.get(event);
         let by_name_alone =
             table.any.is_empty() && table.matching.is_empty() && self.fixed.sources.is_empty();
         if by_name_alone && socket.listeners().is_none() {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body::Body;
 use http_body_util::Empty;
 use pin_project_lite::pin_project;
@@ -13,7 +13,7 @@ use tower::{Service, util::ServiceFn};
 
 use super::{ResponseBody, files};
 use crate::hub::{BoxFuture, SocketIo};
-use crate::transport;
+use crate::transport::{self, Answer};
 
 /// Answers Socket.IO's requests itself and passes every other one to the inner service.
 ///
@@ -97,11 +97,11 @@ where
             && let Some(file) = files::find(rest)
         {
             let future = Box::pin(files::serve(directory.clone(), file, request.into_parts().0));
-            return ResponseFuture { kind: Kind::Ours { future } };
+            return ResponseFuture { kind: Kind::File { future } };
         }
-        let peer = self.peer.or_else(|| address(&request));
-        let future = Box::pin(transport::serve(self.io.hub().clone(), request, peer));
-        ResponseFuture { kind: Kind::Ours { future } }
+        let answer =
+            transport::serve(self.io.hub(), request, |extensions| self.peer.or_else(|| address(extensions)));
+        ResponseFuture { kind: Kind::Ours { answer } }
     }
 }
 
@@ -111,12 +111,12 @@ fn ours<'a>(path: &'a str, own: &str) -> Option<&'a str> {
 }
 
 /// The address that axum's `into_make_service_with_connect_info` leaves in the request.
-fn address<B>(request: &Request<B>) -> Option<SocketAddr> {
+fn address(extensions: &Extensions) -> Option<SocketAddr> {
     #[cfg(feature = "axum")]
-    if let Some(info) = request.extensions().get::<axum::extract::ConnectInfo<SocketAddr>>() {
+    if let Some(info) = extensions.get::<axum::extract::ConnectInfo<SocketAddr>>() {
         return Some(info.0);
     }
-    request.extensions().get::<SocketAddr>().copied()
+    extensions.get::<SocketAddr>().copied()
 }
 
 pin_project! {
@@ -131,7 +131,8 @@ pin_project! {
     #[project = Projected]
     enum Kind<F> {
         Inner { #[pin] future: F },
-        Ours { future: BoxFuture<Response<Bytes>> },
+        Ours { answer: Answer },
+        File { future: BoxFuture<Response<Bytes>> },
     }
 }
 
@@ -146,7 +147,10 @@ where
             Projected::Inner { future } => {
                 future.poll(cx).map_ok(|response| response.map(ResponseBody::inner))
             }
-            Projected::Ours { future } => {
+            Projected::Ours { answer } => {
+                Pin::new(answer).poll(cx).map(|response| Ok(response.map(ResponseBody::ours)))
+            }
+            Projected::File { future } => {
                 future.as_mut().poll(cx).map(|response| Ok(response.map(ResponseBody::ours)))
             }
         }

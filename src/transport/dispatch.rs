@@ -18,7 +18,7 @@ use super::running::{Done, Running, Work};
 use super::seldom::Queue;
 use super::stack::Stack;
 use crate::hub::{
-    AckSlot, Departure, DisconnectReason, Lease, Name, PacketRequest, Pass, Reply, Replying, Socket,
+    AckSlot, Departure, DisconnectReason, Hub, Lease, Name, PacketRequest, Pass, Reply, Replying, Socket,
     WireError,
 };
 
@@ -286,7 +286,7 @@ impl Dispatch {
         reason: DisconnectReason,
         held: Option<Arc<Lease>>,
     ) {
-        let hooks = socket.clone().hooks(reason);
+        let Some(hooks) = socket.clone().hooks(reason) else { return };
         let future = Box::pin(async move {
             hooks.await;
             drop(held);
@@ -366,8 +366,9 @@ impl Dispatch {
 
     // ---- the end
 
-    /// Ends every socket; hooks and what is in flight go on by themselves.
-    pub(super) fn end(&mut self, reason: DisconnectReason, mut departures: Vec<Departure>) {
+    /// Ends every socket; hooks and what is in flight go on by themselves. In a task that is being dropped no hook is
+    /// begun.
+    pub(super) fn end(&mut self, reason: DisconnectReason, mut departures: Vec<Departure>, dropped: bool) {
         let hub = self.connection.hub().clone();
         for entry in std::mem::take(&mut self.entries) {
             let (State::Entered(lease, socket) | State::Entering(lease, socket)) = entry.state else {
@@ -375,21 +376,18 @@ impl Dispatch {
             };
             let has_ended = socket.end_by(reason, &lease);
             let held = self.hold(entry.key, lease);
-            let hooks = if has_ended || !socket.was_accepted() {
-                socket.hooks(reason)
+            let (socket, reason) = if has_ended || !socket.was_accepted() {
+                (socket, reason)
             } else if let Some(at) = departures.iter().position(|departure| departure.socket == socket) {
                 let Departure { socket, reason } = departures.remove(at);
-                socket.hooks(reason)
+                (socket, reason)
             } else {
                 continue;
             };
-            hub.spawn_awaited(async move {
-                hooks.await;
-                drop(held);
-            });
+            farewell(&hub, socket, reason, held, dropped);
         }
         for Departure { socket, reason } in departures {
-            hub.spawn_awaited(socket.hooks(reason));
+            farewell(&hub, socket, reason, None, dropped);
         }
         (self.parked, self.parked_bytes, self.orphaned, self.parts) = (0, 0, 0, None);
         if let Some(running) = self.running.take() {
@@ -451,5 +449,22 @@ impl Dispatch {
 
     pub(super) fn is_v3(&self) -> bool {
         self.connection.protocol.version == Version::V3
+    }
+}
+
+/// Runs the hooks of a socket that has ended with its connection, and holds its namespace as long.
+fn farewell(hub: &Hub, socket: Socket, reason: DisconnectReason, held: Option<Arc<Lease>>, dropped: bool) {
+    if dropped {
+        let hooks = socket.hooks_later(reason);
+        return hub.spawn_awaited(async move {
+            hooks.await;
+            drop(held);
+        });
+    }
+    if let Some(hooks) = socket.hooks(reason) {
+        hub.run_awaited(async move {
+            hooks.await;
+            drop(held);
+        });
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Task {
     pub(super) paused: bool,
     /// The WebSocket's closing handshake is done, or cannot be.
     pub(super) closed: bool,
+    /// The peer has closed its side of the stream, and everything it sent was read.
+    pub(super) heard_out: bool,
     /// Nothing can be sent any more.
     pub(super) failed: bool,
     /// When the peer must have taken something of what waits.
@@ -88,6 +90,7 @@ impl Driver {
             heard: false,
             paused: false,
             closed: false,
+            heard_out: false,
             failed: false,
             write_deadline: None,
             phase: Phase::Open,
@@ -124,7 +127,7 @@ impl Drop for Task {
     fn drop(&mut self) {
         if !matches!(self.phase, Phase::Done) {
             self.connection.lock().feed(&self.connection, Input::TransportFailed);
-            self.close(Reason::TransportError);
+            self.drop_sockets(Reason::TransportError);
             self.finish();
         }
     }
@@ -359,6 +362,8 @@ impl Task {
         match self.phase {
             Phase::Open if !full => self.read_wire(cx) || probed,
             Phase::Ending => self.read_end(cx),
+            // It is to be looked at.
+            Phase::Done => true,
             _ => probed,
         }
     }
@@ -389,8 +394,8 @@ impl Task {
         }
         match read {
             Ok(Read::Bytes(_) | Read::Stopped) => {}
-            Ok(Read::Eof | Read::Closed) => {
-                self.closed = true;
+            Ok(read @ (Read::Eof | Read::Closed)) => {
+                (self.closed, self.heard_out) = (true, matches!(read, Read::Eof));
                 self.connection.lock().feed(&self.connection, Input::TransportClosed);
             }
             Ok(Read::Failed(failure)) => self.failed(failure),

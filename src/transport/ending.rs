@@ -1,3 +1,4 @@
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -7,6 +8,7 @@ use tower_socketio_proto::websocket::{CLOSE, write_header};
 
 use super::driver::{Phase, Task, Wire};
 use super::inbound::End;
+use super::io::Io;
 use super::probe::Probe;
 use super::websocket::Failure;
 use super::writer::Writer;
@@ -40,11 +42,20 @@ impl Task {
 
     /// The session is over: ends the sockets, and lets what waits be sent.
     pub(super) fn close(&mut self, reason: Reason) {
+        self.close_sockets(reason, false);
+    }
+
+    /// The task is being dropped: ends the sockets, and begins no hook here.
+    pub(super) fn drop_sockets(&mut self, reason: Reason) {
+        self.close_sockets(reason, true);
+    }
+
+    fn close_sockets(&mut self, reason: Reason, dropped: bool) {
         if matches!(self.phase, Phase::Lingering | Phase::Ending | Phase::Done) {
             return;
         }
         let departures = self.connection.lock().end();
-        self.dispatch.end(reason.into(), departures);
+        self.dispatch.end(reason.into(), departures, dropped);
         if let Some(probe) = self.probe.take() {
             self.drop_probe(*probe);
         }
@@ -92,6 +103,8 @@ impl Task {
         match &mut self.wire {
             Wire::Polling if self.connection.lock().queue.is_empty() => self.finish(),
             Wire::Polling => {}
+            // Nothing can come that would be answered by a reset: the end of the stream goes out behind what waits.
+            Wire::WebSocket { io: Io::Tcp(_), .. } if self.heard_out => self.finish(),
             Wire::WebSocket { .. } => self.phase = Phase::Ending,
         }
     }
@@ -125,8 +138,8 @@ impl Task {
             self.finish();
             return true;
         }
-        let mut buffer = [0; 4096];
-        let mut free = ReadBuf::new(&mut buffer);
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut free = ReadBuf::uninit(&mut buffer);
         match AsyncRead::poll_read(Pin::new(io), cx, &mut free) {
             Poll::Pending => false,
             Poll::Ready(Ok(())) if !free.filled().is_empty() => true,

@@ -14,7 +14,6 @@ use tower_socketio_proto::engineio::{self, Version};
 use super::connection::Connection;
 use super::driver::Driver;
 use super::forwarded;
-use super::http::Query;
 use super::io::Io;
 use super::websocket::Reader;
 use crate::hub::{Handshake, Hub, Link, Place, Protocol, Secure, Transport, is_id, new_id};
@@ -45,22 +44,27 @@ pub(super) enum Unopened {
     Draining,
 }
 
-/// Opens a session over a transport; over a WebSocket with its bytes.
+/// What a request says about the session that it opens.
+pub(super) struct Opener {
+    pub(super) version: Version,
+    pub(super) base64: bool,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) place: Option<Box<Place>>,
+}
+
+/// Opens a session over a transport, over a WebSocket with its bytes, for whoever runs its driver.
 pub(super) fn open(
     hub: &Arc<Hub>,
-    parts: Parts,
-    query: &Query<'_>,
-    version: Version,
-    address: Option<SocketAddr>,
+    parts: Arc<Parts>,
+    opener: Opener,
     websocket: Option<(Io, &[u8])>,
-    place: Option<Box<Place>>,
-) -> Result<Arc<Connection>, Unopened> {
+) -> Result<(Arc<Connection>, Driver), Unopened> {
+    let Opener { version, base64, peer: address, place } = opener;
     hub.note_runtime();
     let sid = match &hub.config.id_generator {
         None => new_id(),
         Some(make) => Some(make(&parts)).filter(|id| is_id(id)).ok_or(Unopened::BadId)?.as_str().into(),
     };
-    let address = address.or_else(|| websocket.as_ref().and_then(|(io, _)| io.peer()));
     let origin = address
         .map(|peer| forwarded::origin(&hub.config.proxies, peer.ip(), &parts.headers))
         .unwrap_or_default();
@@ -71,13 +75,12 @@ pub(super) fn open(
     (handshake.address, handshake.client) = (address, origin.client);
     handshake.secure = origin.secure.unwrap_or(secure);
     handshake.cross_domain = parts.headers.contains_key(ORIGIN);
-    let protocol = Protocol { version, base64: query.base64 };
-    let transport = match websocket {
-        None => engineio::Transport::Polling,
-        Some(_) => engineio::Transport::WebSocket,
+    let protocol = Protocol { version, base64 };
+    let (transport, engine) = match websocket {
+        None => (Transport::Polling, engineio::Transport::Polling),
+        Some(_) => (Transport::WebSocket, engineio::Transport::WebSocket),
     };
-    let connection =
-        Connection::new(sid.clone(), protocol, handshake, hub.clone().into(), transport, Connection::now());
+    let connection = Connection::new(sid, protocol, handshake, hub.clone().into(), engine, Connection::now());
     for keep in &hub.config.keep_extensions {
         keep(&parts.extensions, connection.extensions());
     }
@@ -91,10 +94,21 @@ pub(super) fn open(
         hub.links().remove(&connection.sid);
         return Err(Unopened::Draining);
     }
-    connection.lock().queue.push_text(&packet(hub, &connection, transport));
+    connection.lock().queue.push_text(&packet(hub, &connection.sid, transport));
     tracing::debug!(target: "socketio::engine", ?version, ?transport, "session opened");
     let io = websocket.map(|(io, early)| (io, Reader::new(early)));
-    let driver = Driver::new(connection.clone(), Arc::new(parts), io, place);
+    let driver = Driver::new(connection.clone(), parts, io, place);
+    Ok((connection, driver))
+}
+
+/// Opens a session that begins with polling.
+pub(super) fn open_polling(
+    hub: &Arc<Hub>,
+    parts: Arc<Parts>,
+    opener: Opener,
+) -> Result<Arc<Connection>, Unopened> {
+    let version = opener.version;
+    let (connection, driver) = open(hub, parts, opener, None)?;
     // The long-lived future alone is the task; nothing of the handshake stays with it.
     match version {
         Version::V4 => drop(tokio::spawn(driver)),
@@ -106,7 +120,14 @@ pub(super) fn open(
 /// Opens a session over bytes in memory, for tests without a network.
 pub(crate) fn open_in_memory(hub: &Arc<Hub>, parts: Parts, stream: DuplexStream) -> bool {
     let io = Io::Other(Box::new(stream));
-    open(hub, parts, &Query::default(), Version::V4, None, Some((io, &[])), None).is_ok()
+    let opener = Opener { version: Version::V4, base64: false, peer: None, place: None };
+    match open(hub, Arc::new(parts), opener, Some((io, &[]))) {
+        Ok((_, driver)) => {
+            tokio::spawn(driver);
+            true
+        }
+        Err(_) => false,
+    }
 }
 
 async fn with_root(mut driver: Driver) {
@@ -119,10 +140,22 @@ async fn with_root(mut driver: Driver) {
     poll_fn(|cx| Pin::new(&mut driver).poll(cx)).await;
 }
 
-/// The OPEN packet.
-fn packet(hub: &Hub, connection: &Connection, transport: engineio::Transport) -> String {
+/// The OPEN packet: the same for all of a transport, but for the session's id, which needs no escapes.
+fn packet(hub: &Hub, sid: &str, transport: Transport) -> String {
+    let (before, behind) = hub.open_packet(transport, || {
+        let text = packet_of_nobody(hub, transport);
+        let at = text.find(SID).expect("the packet tells the id") + SID.len();
+        (text[..at].into(), text[at..].into())
+    });
+    [before, sid, behind].concat()
+}
+
+const SID: &str = r#""sid":""#;
+
+/// The OPEN packet of a session without an id.
+fn packet_of_nobody(hub: &Hub, transport: Transport) -> String {
     let config = &hub.config;
-    let upgrades: &[&str] = if transport == engineio::Transport::Polling
+    let upgrades: &[&str] = if transport == Transport::Polling
         && config.allow_upgrades
         && config.transports.contains(&Transport::WebSocket)
     {
@@ -132,7 +165,7 @@ fn packet(hub: &Hub, connection: &Connection, transport: engineio::Transport) ->
     };
     let mut out = String::new();
     let handshake = engineio::Handshake {
-        sid: &connection.sid,
+        sid: "",
         upgrades,
         ping_interval: config.timing.ping_interval,
         ping_timeout: config.timing.ping_timeout,

@@ -1,5 +1,6 @@
 //! Move bytes between HTTP or a WebSocket and a session; own the connection's task.
 
+mod answers;
 mod connection;
 mod dispatch;
 mod driver;
@@ -14,9 +15,11 @@ mod http;
 mod inbound;
 mod io;
 mod link;
+mod opening;
 mod parking;
 mod polling;
 mod probe;
+mod query;
 mod queue;
 mod running;
 mod seldom;
@@ -25,4 +28,4 @@ mod websocket;
 mod writer;
 
 pub(crate) use self::handshake::open_in_memory;
-pub(crate) use self::http::serve;
+pub(crate) use self::http::{Answer, serve};

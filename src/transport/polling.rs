@@ -1,7 +1,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use http_body::Body as HttpBody;
@@ -12,7 +12,7 @@ use super::connection::{Body, Connection};
 /// What a GET or POST of a polling session is answered with.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Payload(ContentType, Vec<u8>),
+    Payload(ContentType, Bytes),
     Ok,
     TooLarge,
     /// The session is gone, or went while the request waited.
@@ -32,21 +32,43 @@ impl From<Refusal> for Outcome {
     }
 }
 
-/// Answers a GET as soon as something is there to send.
-pub(super) async fn poll(connection: &Arc<Connection>) -> Outcome {
-    let was_closed = connection.lock().session.is_closed();
-    if !was_closed && let Some(refusal) = connection.feed(Input::PollOpened) {
-        return refusal.into();
+/// A GET, answered as soon as something is there to send; dropped before its answer, its peer has left.
+pub(super) struct Get {
+    connection: Arc<Connection>,
+    /// The session was over before.
+    late: bool,
+    answered: bool,
+}
+
+impl Get {
+    pub(super) fn open(connection: Arc<Connection>) -> Result<Self, Outcome> {
+        let late = connection.lock().session.is_closed();
+        if !late && let Some(refusal) = connection.feed(Input::PollOpened) {
+            return Err(refusal.into());
+        }
+        Ok(Self { connection, late, answered: late })
     }
-    let mut parked = Parked { connection, answered: was_closed };
-    let config = &connection.hub().config;
-    let outcome = poll_fn(|cx| {
+
+    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<Outcome> {
+        let outcome = std::task::ready!(self.look(cx));
+        if !std::mem::replace(&mut self.answered, true) {
+            self.connection.feed(Input::PollAnswered);
+        }
+        if self.late {
+            // The task waits for nothing but this.
+            self.connection.wake();
+        }
+        Poll::Ready(outcome)
+    }
+
+    fn look(&self, cx: &Context<'_>) -> Poll<Outcome> {
+        let connection = &self.connection;
         let mut shared = connection.lock();
         let closed = shared.session.is_closed();
         if !shared.queue.is_empty() && shared.polling.is_some() && (closed || !shared.is_corked()) {
             let version = connection.protocol.version;
-            let base64 = connection.protocol.base64;
-            let (content, payload) = shared.queue.payload(version, base64, config.max_payload);
+            let (base64, most) = (connection.protocol.base64, connection.hub().config.max_payload);
+            let (content, payload) = shared.queue.payload(version, base64, most);
             return Poll::Ready(Outcome::Payload(content, payload));
         }
         match &mut shared.polling {
@@ -58,34 +80,10 @@ pub(super) async fn poll(connection: &Arc<Connection>) -> Outcome {
             None if !closed => Poll::Ready(noop(connection.protocol.version)),
             _ => Poll::Ready(Outcome::Unknown),
         }
-    })
-    .await;
-    if !parked.answered {
-        parked.answered = true;
-        connection.feed(Input::PollAnswered);
     }
-    if was_closed {
-        // The task waits for nothing but this.
-        connection.wake();
-    }
-    outcome
 }
 
-fn noop(version: Version) -> Outcome {
-    let payload: &[u8] = match version {
-        Version::V3 => b"1:6",
-        Version::V4 => b"6",
-    };
-    Outcome::Payload(ContentType::Text, payload.to_vec())
-}
-
-/// A GET that waits; dropped before its answer, its peer has left.
-struct Parked<'a> {
-    connection: &'a Arc<Connection>,
-    answered: bool,
-}
-
-impl Drop for Parked<'_> {
+impl Drop for Get {
     fn drop(&mut self) {
         if !self.answered {
             if let Some(polling) = &mut self.connection.lock().polling {
@@ -96,9 +94,17 @@ impl Drop for Parked<'_> {
     }
 }
 
+fn noop(version: Version) -> Outcome {
+    let payload: &'static [u8] = match version {
+        Version::V3 => b"1:6",
+        Version::V4 => b"6",
+    };
+    Outcome::Payload(ContentType::Text, Bytes::from_static(payload))
+}
+
 /// Takes a POST's packets in.
 pub(super) async fn post<B>(
-    connection: &Arc<Connection>,
+    connection: Arc<Connection>,
     body: B,
     length: Option<u64>,
     binary: bool,
@@ -106,6 +112,7 @@ pub(super) async fn post<B>(
 where
     B: HttpBody,
 {
+    let connection = &*connection;
     let max_payload = connection.hub().config.max_payload;
     if let Some(refusal) = connection.feed(Input::PostOpened) {
         return refusal.into();
@@ -147,6 +154,7 @@ where
             receiving.end = Input::PostFinished;
             return Outcome::TooLarge;
         }
+        bytes.reserve_exact(data.remaining());
         while data.has_remaining() {
             let chunk = data.chunk();
             bytes.extend_from_slice(chunk);
@@ -170,7 +178,7 @@ where
 
 /// A POST that is being read, or waits for its turn.
 struct Receiving<'a> {
-    connection: &'a Arc<Connection>,
+    connection: &'a Connection,
     end: Input<'static>,
 }
 

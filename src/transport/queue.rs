@@ -268,11 +268,20 @@ impl OutQueue {
         version: Version,
         base64: bool,
         max_payload: usize,
-    ) -> (ContentType, Vec<u8>) {
+    ) -> (ContentType, Bytes) {
         let Store::Packets(packets) = &mut self.store else {
-            return (ContentType::Text, Vec::new());
+            return (ContentType::Text, Bytes::new());
         };
         let packets = &mut packets.0;
+        // As it is most of the time: one packet of text, which in version 4 is a payload as it is.
+        if version == Version::V4
+            && packets.len() == 1
+            && let Some(payload) = packets.front().and_then(|packet| packet.frames.alone())
+            && let Some(packet) = packets.pop_front()
+        {
+            self.bytes -= packet.frames.size();
+            return (ContentType::Text, payload);
+        }
         let (mut frames, mut size) = (Vec::new(), 0);
         // A packet and its attachments may be split between polls: the order is what counts.
         while let Some(packet) = packets.front() {
@@ -296,7 +305,7 @@ impl OutQueue {
         let mut out = Vec::with_capacity(size.min(max_payload) + 16);
         let content =
             encode_payload(version, base64, frames.iter().map(|frame| item(version, frame)), &mut out);
-        (content, out)
+        (content, out.into())
     }
 
     /// So many bytes wait elsewhere, and will be reported as written.

@@ -47,6 +47,27 @@ impl Polling {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_task_of_a_session_ends_with_its_last_poll() -> Test {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let io = serve(Namespace::new().on("quit", async |socket: Socket| socket.disconnect_transport()));
+    // As long as anybody is there, so is the task that knows everybody's deadlines.
+    let _other = Polling::open(&io).await;
+    idle().await;
+    let before = tasks();
+    let client = Polling::open(&io).await;
+    client.post("40").await;
+    client.get().await;
+    assert_eq!(tasks(), before + 1);
+    client.post(r#"42["quit"]"#).await;
+    idle().await;
+    // The client is told, and nobody waits for it any more.
+    while client.get().await != "1" {}
+    idle().await;
+    assert_eq!(tasks(), before);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_and_answers_go_both_ways() -> Test {
     let io = serve(
         Namespace::new()

@@ -104,6 +104,11 @@ impl Frames {
         Self { first, attachments }
     }
 
+    /// Returns what the one frame of a packet carries that is text without attachments, without copying.
+    pub fn alone(&self) -> Option<Bytes> {
+        (self.attachments.is_empty() && !self.first.binary).then(|| self.first.payload())
+    }
+
     /// Returns the frame of the packet itself.
     pub fn first(&self) -> &Frame {
         &self.first

@@ -89,7 +89,7 @@ impl Socket {
         if self.end_by(reason, &lease)
             && let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason })
         {
-            self.io().hub().spawn_awaited(departure.socket.hooks(departure.reason));
+            self.io().hub().spawn_awaited(departure.socket.hooks_later(departure.reason));
         }
         self.0.link.abandon();
     }

@@ -138,7 +138,7 @@ impl fmt::Debug for LocalAdapter {
         let table = self.read();
         f.debug_struct("LocalAdapter")
             .field("members", &table.member_count())
-            .field("rooms", &table.room_names().len())
+            .field("rooms", &table.room_count())
             .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,9 @@
-use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::collections::hash_map::Keys;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::{mem, slice};
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::indices::Indices;
 use super::lists::{Except, union};
@@ -15,9 +15,12 @@ use crate::{Handle, Member, Reach, Room, Target};
 pub(super) struct Table {
     seats: Slab<Seat>,
     rooms: Slab<Occupied>,
+    /// Indices of `rooms`, by the hash of the room's name.
+    by_name: HashTable<u32>,
+    /// Indices of `seats`, by the hash of the member's id.
+    by_id: HashTable<u32>,
     /// Names come from clients, so the hasher must be one that they cannot predict.
-    by_name: HashMap<Room, u32>,
-    by_id: HashMap<Id, u32>,
+    hasher: RandomState,
     /// Counts members, so that a seat's generation differs from those of all who had it before, even if the slab was cut.
     generation: u32,
     /// Is told of rooms that come into being or end.
@@ -49,15 +52,22 @@ impl Table {
         let seat =
             Seat { member: Arc::clone(&member), rooms: Indices::default(), generation: self.generation };
         let index = self.seats.insert(seat);
-        // An equal key would stay and keep its member alive.
-        let replaced = self.by_id.remove(member.id()).is_some();
-        if let (Some(watch), false) = (&self.watch, replaced) {
-            let own = Room::new(member.id());
-            if !self.by_name.contains_key(&own) {
-                watch(&own, true);
+        let id = member.id();
+        let hash = self.hash(id);
+        let (seats, hasher) = (&self.seats, &self.hasher);
+        let is_it = |at: &u32| seats.get(*at).is_some_and(|seat| seat.member.id() == id);
+        match self.by_id.entry(hash, is_it, |at| hash_of_seat(seats, hasher, *at)) {
+            Entry::Occupied(mut former) => *former.get_mut() = index,
+            Entry::Vacant(entry) => {
+                entry.insert(index);
+                if let Some(watch) = &self.watch {
+                    let own = Room::new(id);
+                    if self.room(&own, hash).is_none() {
+                        watch(&own, true);
+                    }
+                }
             }
         }
-        self.by_id.insert(Id(member), index);
         Handle::new(index, self.generation)
     }
 
@@ -67,12 +77,15 @@ impl Table {
         }
         let Seat { member, rooms, .. } = self.seats.remove(at.index())?;
         self.vacate(at.index(), &rooms);
-        if self.by_id.get(member.id()) == Some(&at.index()) {
-            self.by_id.remove(member.id());
-            shrink(&mut self.by_id);
+        let hash = self.hash(member.id());
+        // Another with the same id may have taken the entry over.
+        if let Ok(entry) = self.by_id.find_entry(hash, |other| *other == at.index()) {
+            entry.remove();
+            let (seats, hasher) = (&self.seats, &self.hasher);
+            shrink(&mut self.by_id, |at| hash_of_seat(seats, hasher, *at));
             if let Some(watch) = &self.watch {
                 let own = Room::new(member.id());
-                if !self.by_name.contains_key(&own) {
+                if self.room(&own, hash).is_none() {
                     watch(&own, false);
                 }
             }
@@ -88,7 +101,8 @@ impl Table {
     pub(super) fn join(&mut self, seats: &[u32], rooms: &[Room]) {
         for room in rooms {
             let others: Vec<u32>;
-            let joining = match self.own(room) {
+            let hash = self.hash(room.name());
+            let joining = match self.own(room, hash) {
                 Some(own) if seats.binary_search(own).is_ok() => {
                     others = seats.iter().copied().filter(|seat| seat != own).collect();
                     &others
@@ -98,12 +112,13 @@ impl Table {
             if joining.is_empty() {
                 continue;
             }
-            let at = match self.by_name.get(room) {
-                Some(at) => *at,
+            let at = match self.room(room, hash) {
+                Some(at) => at,
                 None => {
                     let at = self.rooms.insert(Occupied { name: room.clone(), seats: Indices::default() });
-                    self.by_name.insert(room.clone(), at);
-                    if let Some(watch) = self.watch.as_ref().filter(|_| self.own(room).is_none()) {
+                    let (rooms, hasher) = (&self.rooms, &self.hasher);
+                    self.by_name.insert_unique(hash, at, |at| hash_of_room(rooms, hasher, *at));
+                    if let Some(watch) = self.watch.as_ref().filter(|_| self.own(room, hash).is_none()) {
                         watch(room, true);
                     }
                     at
@@ -120,7 +135,7 @@ impl Table {
     pub(super) fn leave(&mut self, seats: &[u32], rooms: &[Room]) {
         let mut left = Vec::new();
         for room in rooms {
-            let Some(&at) = self.by_name.get(room) else { continue };
+            let Some(at) = self.room(room, self.hash(room.name())) else { continue };
             let occupied = self.rooms.get_mut(at).expect("named rooms exist");
             occupied.seats.remove_all(seats, |index| left.push((index, at)));
             self.drop_if_empty(at);
@@ -158,7 +173,7 @@ impl Table {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<&Arc<dyn Member>> {
-        let index = self.by_id.get(id)?;
+        let index = self.seat(id, self.hash(id))?;
         self.seats.get(*index).map(|seat| &seat.member)
     }
 
@@ -196,8 +211,12 @@ impl Table {
         indices
     }
 
-    pub(super) fn room_names(&self) -> Keys<'_, Room, u32> {
-        self.by_name.keys()
+    pub(super) fn room_names(&self) -> impl Iterator<Item = &Room> {
+        self.rooms.iter().map(|(_, occupied)| &occupied.name)
+    }
+
+    pub(super) fn room_count(&self) -> usize {
+        self.by_name.len()
     }
 
     pub(super) fn member_count(&self) -> usize {
@@ -208,16 +227,31 @@ impl Table {
     fn lists(&self, rooms: &[Room]) -> Vec<&[u32]> {
         let mut lists = Vec::new();
         for room in rooms {
-            lists.extend(self.own(room).map(slice::from_ref));
-            let at = self.by_name.get(room);
-            lists.extend(at.and_then(|at| self.rooms.get(*at)).map(|occupied| &*occupied.seats));
+            let hash = self.hash(room.name());
+            lists.extend(self.own(room, hash).map(slice::from_ref));
+            let at = self.room(room, hash);
+            lists.extend(at.and_then(|at| self.rooms.get(at)).map(|occupied| &*occupied.seats));
         }
         lists
     }
 
+    /// Hashes an id or a room's name: a plain room's is that of the member whose own room it may be.
+    fn hash(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name)
+    }
+
     /// Returns the seat whose own room this is.
-    fn own(&self, room: &Room) -> Option<&u32> {
-        if room.is_plain() { self.by_id.get(room.name()) } else { None }
+    fn own(&self, room: &Room, hash: u64) -> Option<&u32> {
+        if room.is_plain() { self.seat(room.name(), hash) } else { None }
+    }
+
+    fn seat(&self, id: &str, hash: u64) -> Option<&u32> {
+        self.by_id.find(hash, |at| self.seats.get(*at).is_some_and(|seat| seat.member.id() == id))
+    }
+
+    fn room(&self, room: &Room, hash: u64) -> Option<u32> {
+        let is_it = |at: &u32| self.rooms.get(*at).is_some_and(|occupied| occupied.name == *room);
+        self.by_name.find(hash, is_it).copied()
     }
 
     fn vacate(&mut self, index: u32, rooms: &[u32]) {
@@ -232,42 +266,31 @@ impl Table {
         if self.rooms.get(at).is_some_and(|occupied| occupied.seats.is_empty())
             && let Some(occupied) = self.rooms.remove(at)
         {
-            self.by_name.remove(&occupied.name);
-            shrink(&mut self.by_name);
-            if let Some(watch) = self.watch.as_ref().filter(|_| self.own(&occupied.name).is_none()) {
+            let hash = self.hash(occupied.name.name());
+            if let Ok(entry) = self.by_name.find_entry(hash, |other| *other == at) {
+                entry.remove();
+            }
+            let (rooms, hasher) = (&self.rooms, &self.hasher);
+            shrink(&mut self.by_name, |at| hash_of_room(rooms, hasher, *at));
+            if let Some(watch) = self.watch.as_ref().filter(|_| self.own(&occupied.name, hash).is_none()) {
                 watch(&occupied.name, false);
             }
         }
     }
 }
 
-/// A member as the key by which it is found, so that ids are not stored twice.
-struct Id(Arc<dyn Member>);
-
-impl Borrow<str> for Id {
-    fn borrow(&self) -> &str {
-        self.0.id()
-    }
+fn hash_of_seat(seats: &Slab<Seat>, hasher: &RandomState, at: u32) -> u64 {
+    hasher.hash_one(seats.get(at).expect("listed seats exist").member.id())
 }
 
-impl Hash for Id {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.id().hash(state);
-    }
+fn hash_of_room(rooms: &Slab<Occupied>, hasher: &RandomState, at: u32) -> u64 {
+    hasher.hash_one(rooms.get(at).expect("listed rooms exist").name.name())
 }
-
-impl PartialEq for Id {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id() == other.0.id()
-    }
-}
-
-impl Eq for Id {}
 
 /// Gives memory back after a burst.
-fn shrink<K: Eq + Hash, V, S: BuildHasher>(map: &mut HashMap<K, V, S>) {
-    if map.len() < map.capacity() / 4 {
-        map.shrink_to(2 * map.len());
+fn shrink(table: &mut HashTable<u32>, hash: impl Fn(&u32) -> u64) {
+    if table.len() < table.capacity() / 4 {
+        table.shrink_to(2 * table.len(), hash);
     }
 }
 
@@ -283,6 +306,5 @@ mod tests {
     fn a_seat_and_a_room_take_tens_of_bytes() {
         assert_eq!(size_of::<Option<Seat>>(), 48);
         assert_eq!(size_of::<Option<Occupied>>(), 48);
-        assert_eq!(size_of::<(Id, u32)>(), 24);
     }
 }
