@@ -24,7 +24,7 @@ pub(super) fn draw(scenario: &Scenario) -> String {
         })
         .collect();
     let widest = |width: &dyn Fn(usize) -> f64| (0..bars.len()).map(width).fold(0.0, f64::max);
-    let left = MARGIN + widest(&|at| width(bars[at].0)) + 12.0;
+    let left = MARGIN + widest(&|at| width(bars[at].0) * 1.15) + 12.0;
     let figures = widest(&|at| width(&bars[at].2) * 1.1) + 8.0;
     let right = WIDTH - MARGIN - figures - widest(&|at| width(&bars[at].3)) - 8.0;
     let most = widest(&|at| bars[at].1.high);

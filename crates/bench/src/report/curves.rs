@@ -14,14 +14,14 @@ const WIDE: f64 = 30.0;
 
 pub(super) fn draw(scenario: &Scenario) -> String {
     let (mut svg, top) = Svg::titled(&scenario.title, &scenario.unit);
-    let (top, bottom) = (top, top + HEIGHT);
+    let (top, bottom) = (top + 8.0, top + 8.0 + HEIGHT);
     let points = || scenario.series.iter().flat_map(|series| &series.points);
     let vertical = vertical(scenario.log, points(), top, bottom);
     let labels: Vec<_> = vertical.ticks().into_iter().map(|value| (value, tick(value))).collect();
     let widest = |texts: &mut dyn Iterator<Item = f64>| texts.fold(0.0, f64::max);
     let left = MARGIN + widest(&mut labels.iter().map(|(_, text)| width(text))) + 8.0;
     let names =
-        MARGIN + 24.0 + widest(&mut scenario.series.iter().map(|series| width(&series.server) * 1.08));
+        MARGIN + 24.0 + widest(&mut scenario.series.iter().map(|series| width(&series.server) * 1.15));
     let right = WIDTH - names;
     let horizontal = horizontal(scenario.log, points(), left + 10.0, right - 10.0);
 
@@ -39,7 +39,8 @@ pub(super) fn draw(scenario: &Scenario) -> String {
     svg.text(f64::midpoint(left, right), bottom + 43.0, "dim", Anchor::Middle, axis);
 
     let place = |point: &Point, value: f64| (horizontal.at(point.x.unwrap_or_default()), vertical.at(value));
-    for series in &scenario.series {
+    // What is drawn last is on top.
+    for series in scenario.series.iter().rev() {
         let class = color(&series.server);
         let mut band: Vec<_> = series.points.iter().map(|point| place(point, point.high)).collect();
         band.extend(series.points.iter().rev().map(|point| place(point, point.low)));

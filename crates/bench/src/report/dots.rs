@@ -70,7 +70,7 @@ pub(super) fn percentiles(scenario: &Scenario) -> Option<String> {
         return None;
     }
     let (mut svg, top) = Svg::titled(&scenario.title, &scenario.unit);
-    let left = MARGIN + rows.iter().map(|(server, _)| width(server) * 1.08).fold(0.0, f64::max) + 14.0;
+    let left = MARGIN + rows.iter().map(|(server, _)| width(server) * 1.15).fold(0.0, f64::max) + 14.0;
     let scale = Scale::log_rounded(least, most, left + 24.0, WIDTH - MARGIN - 40.0);
     let row = ROW * 1.7;
     let bottom = row.mul_add(rows.len() as f64, top);

@@ -1,7 +1,5 @@
 //! Tables in Markdown.
 
-use std::collections::BTreeSet;
-
 use super::figures::{count, detail, figure, ratio};
 use crate::results::{Machine, Point, Results, Scenario};
 
@@ -70,7 +68,10 @@ pub(super) fn scenario(scenario: &Scenario) -> String {
 fn by_server(scenario: &Scenario) -> String {
     let points =
         || scenario.series.iter().filter_map(|series| Some((&series.server, series.points.first()?)));
-    let details: BTreeSet<_> = points().flat_map(|(_, point)| point.details.keys()).collect();
+    let mut details: Vec<_> = points().flat_map(|(_, point)| point.details.keys()).collect();
+    // By what they are called, so that 99.9 comes after 99.
+    details.sort_by_key(|name| detail(name));
+    details.dedup();
     let heads = details.iter().map(|name| {
         let (words, unit) = detail(name);
         unit.map_or_else(|| escaped(&words), |unit| format!("{}, {unit}", escaped(&words)))

@@ -1,0 +1,116 @@
+//! The report as a whole: results in, plots and a page out. The figures of the fixture are invented.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tower_socketio_bench::report::{Error, write};
+
+const RESULTS: &str = include_str!("fixture/results.json");
+const PAGE: &str = include_str!("fixture/page.md");
+
+#[test]
+fn a_page_gets_its_tables_and_plots() {
+    let files = Files::new("whole", RESULTS, PAGE);
+    files.write().expect("the page fits");
+    let page = files.page();
+    for text in [
+        "A processor of no make @ 2.50GHz, 2 cores, 23.5 GiB",
+        "| `cargo xtask bench` |",
+        "| what was done | of what | tower-socketio | socketioxide | socket.io | floor |",
+        "| Echo, 1 in flight on each of 100 connections | µs of processor time for each echo | 6.90 (1.08\u{a0}×) |",
+        "![Broadcast as the room grows](plots/room.svg)",
+        "| sockets in the room | tower-socketio | socketioxide | socket.io | floor |",
+        "| server | µs from an echo's sending to its arrival | p50, µs | p99, µs | p99.9, µs |",
+        "| 50\u{a0}000 | 9.0",
+    ] {
+        assert!(page.contains(text), "`{text}` is missing:\n{page}");
+    }
+    assert!(!page.contains("old"), "{page}");
+    assert!(
+        page.starts_with("# A page\n\nThe figures are invented.\n") && page.ends_with("\nThe end.\n"),
+        "{page}"
+    );
+    for plot in page.split("](").skip(1).filter_map(|link| link.split_once(')')) {
+        let drawn = fs::read_to_string(files.folder.join(plot.0)).expect("every plot of the page is there");
+        assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"), "{drawn}");
+    }
+    assert_eq!(page.matches("](plots/").count(), 12);
+}
+
+#[test]
+fn a_page_that_is_written_twice_stays_as_it_is() {
+    let files = Files::new("twice", RESULTS, PAGE);
+    files.write().expect("the page fits");
+    let once = files.page();
+    files.write().expect("the page still fits");
+    assert_eq!(files.page(), once);
+}
+
+#[test]
+fn a_page_that_does_not_fit_the_results_is_left_alone() {
+    let without = |what: &str| PAGE.replace(what, "");
+    let cases: [(String, fn(&Error) -> bool); 6] = [
+        (without("<!-- bench:room -->"), |error| matches!(error, Error::Missing(name) if name == "room")),
+        (without("<!-- bench:table -->"), |error| matches!(error, Error::Missing(name) if name == "table")),
+        (
+            without("<!-- bench:machine -->"),
+            |error| matches!(error, Error::Missing(name) if name == "machine"),
+        ),
+        (without("<!-- end -->"), |error| matches!(error, Error::NoEnd(name) if name == "machine")),
+        (
+            PAGE.replacen("<!-- end -->", "", 1),
+            |error| matches!(error, Error::NoEnd(name) if name == "machine"),
+        ),
+        (
+            PAGE.replace("bench:idle", "bench:sleep"),
+            |error| matches!(error, Error::Unknown(name) if name == "sleep"),
+        ),
+    ];
+    for (page, expected) in cases {
+        let files = Files::new("misfit", RESULTS, &page);
+        let error = files.write().expect_err("the page does not fit");
+        assert!(expected(&error), "{error}");
+        assert_eq!(files.page(), page);
+        assert!(!files.folder.join("plots").exists());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_says_which_file() {
+    let files = Files::new("broken", "{}", PAGE);
+    let error = files.write().expect_err("no results").to_string();
+    assert!(error.contains("results.json") && error.contains("machine"), "{error}");
+    let nowhere = Path::new("/nowhere");
+    let error = write(&files.folder.join("results.json"), &files.folder.join("page.md"), nowhere);
+    assert!(matches!(error, Err(Error::Apart)));
+    let files = Files::new("pageless", RESULTS, PAGE);
+    fs::remove_file(files.folder.join("page.md")).expect("it is there");
+    let error = files.write().expect_err("no page").to_string();
+    assert!(error.contains("page.md"), "{error}");
+}
+
+/// A folder of a test's own.
+struct Files {
+    folder: PathBuf,
+}
+
+impl Files {
+    fn new(test: &str, results: &str, page: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report").join(test);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).expect("the folder is the test's own");
+        }
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("results.json"), results).expect("a file");
+        fs::write(folder.join("page.md"), page).expect("a file");
+        Self { folder }
+    }
+
+    fn write(&self) -> Result<(), Error> {
+        write(&self.folder.join("results.json"), &self.folder.join("page.md"), &self.folder.join("plots"))
+    }
+
+    fn page(&self) -> String {
+        fs::read_to_string(self.folder.join("page.md")).expect("the page is there")
+    }
+}
