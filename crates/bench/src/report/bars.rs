@@ -55,7 +55,7 @@ pub(super) fn draw(scenario: &Scenario) -> String {
         }
         let x = high.max(end) + 8.0;
         svg.text(x, middle + 4.5, "strong", Anchor::Start, text);
-        svg.text(x + width(text) * 1.1 + 8.0, middle + 4.5, "dim", Anchor::Start, times);
+        svg.text(width(text).mul_add(1.1, x) + 8.0, middle + 4.5, "dim", Anchor::Start, times);
     }
     svg.line((left, top), (left, bottom + 4.0), "axis");
     svg.finish(bottom + 20.0 + MARGIN, &scenario.title)

@@ -20,7 +20,7 @@ pub(super) fn rewritten(page: &str, results: &Results, folder: &str) -> Result<S
             return Err(Error::NoEnd(name.to_owned()));
         }
         let block = block(name, results, folder).ok_or_else(|| Error::Unknown(name.to_owned()))?;
-        out.push_str(&format!("\n{}\n{END}\n", block));
+        out.push_str(&format!("\n{block}\n{END}\n"));
         seen.push(name);
     }
     match needed(results).find(|name| !seen.contains(name)) {

@@ -28,6 +28,9 @@ mod tests {
     use super::*;
     use crate::results::{Point, Series};
 
+    /// A server, and `x` and the median of its points.
+    type Bars<'a> = (&'a str, &'a [(Option<f64>, f64)]);
+
     /// Whether every element that begins ends, in order, and every attribute has its quotes.
     fn is_well_formed(xml: &str) -> bool {
         let mut open: Vec<&str> = Vec::new();
@@ -55,7 +58,7 @@ mod tests {
         open.is_empty() && rest.trim().is_empty()
     }
 
-    fn scenario(axis: Option<&str>, log: bool, servers: &[(&str, &[(Option<f64>, f64)])]) -> Scenario {
+    fn scenario(axis: Option<&str>, log: bool, servers: &[Bars<'_>]) -> Scenario {
         let point = |&(x, median): &(Option<f64>, f64)| Point {
             x,
             median,
@@ -63,7 +66,7 @@ mod tests {
             high: median * 1.1,
             details: Default::default(),
         };
-        let series = |(server, points): &(&str, &[(Option<f64>, f64)])| Series {
+        let series = |(server, points): &Bars<'_>| Series {
             server: (*server).to_owned(),
             points: points.iter().map(point).collect(),
         };
@@ -80,7 +83,7 @@ mod tests {
     #[test]
     fn pictures_are_well_formed_whatever_the_figures_are() {
         let many: Vec<_> = (0..60).map(|n| (Some(f64::from(n)), f64::from(n) * 1e9)).collect();
-        let cases: [(Option<&str>, &[(&str, &[(Option<f64>, f64)])]); 6] = [
+        let cases: [(Option<&str>, &[Bars<'_>]); 6] = [
             (None, &[("floor", &[(None, 0.0)]), ("tower-socketio", &[(None, 0.0)])]),
             (None, &[("<&\">", &[(None, 1e-300)]), ("floor", &[(None, 1e300)])]),
             (Some("n"), &[("floor", &[(Some(0.0), 0.0)])]),
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_bar_shows_its_figure_and_its_ratio_to_the_floor() {
-        let servers: [(&str, &[(Option<f64>, f64)]); 2] = [("floor", &[(None, 4.0)]), ("a", &[(None, 5.0)])];
+        let servers: [Bars<'_>; 2] = [("floor", &[(None, 4.0)]), ("a", &[(None, 5.0)])];
         let picture = picture(&scenario(None, false, &servers));
         assert!(picture.contains(">5.00<") && picture.contains(">1.25\u{a0}× floor<"), "{picture}");
         assert!(!picture.contains(">1.00\u{a0}× floor<"), "{picture}");
@@ -116,7 +119,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_shown_where_there_are_some() {
-        let servers: [(&str, &[(Option<f64>, f64)]); 1] = [("a", &[(None, 5.0)])];
+        let servers: [Bars<'_>; 1] = [("a", &[(None, 5.0)])];
         let mut latency = scenario(None, false, &servers);
         latency.series[0].points[0].details =
             [("p50_us".to_owned(), 5.0), ("p999_us".to_owned(), 80.0)].into();

@@ -40,7 +40,7 @@ impl Scale {
     /// Where a figure is drawn; none is outside.
     pub(super) fn at(&self, value: f64) -> f64 {
         let part = if self.log {
-            (value.max(self.from) / self.from).ln() / (self.to / self.from).ln()
+            (value.max(self.from) / self.from).log(self.to / self.from)
         } else {
             (value - self.from) / (self.to - self.from)
         };

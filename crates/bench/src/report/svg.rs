@@ -6,6 +6,7 @@ use std::fmt::Write;
 pub(super) const WIDTH: f64 = 760.0;
 /// Between a picture's edge and what is drawn.
 pub(super) const MARGIN: f64 = 20.0;
+const TEXT_WIDTH: f64 = WIDTH - MARGIN - MARGIN;
 
 /// Light and dark by the reader's own choice, each on a ground of its own, so that it can be read on any page.
 ///
@@ -42,11 +43,11 @@ impl Svg {
     pub(super) fn titled(title: &str, subtitle: &str) -> (Self, f64) {
         let mut svg = Self::default();
         let mut y = MARGIN + 11.0;
-        for line in wrapped(title, 15.0, WIDTH - 2.0 * MARGIN) {
+        for line in wrapped(title, 15.0, TEXT_WIDTH) {
             svg.text(MARGIN, y, "title", Anchor::Start, &line);
             y += 20.0;
         }
-        for line in wrapped(subtitle, 13.0, WIDTH - 2.0 * MARGIN) {
+        for line in wrapped(subtitle, 13.0, TEXT_WIDTH) {
             svg.text(MARGIN, y, "dim", Anchor::Start, &line);
             y += 18.0;
         }
@@ -133,7 +134,7 @@ fn wrapped(text: &str, size: f64, most: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if text_width(line, size) + text_width(word, size) + size * 0.4 <= most => {
+            Some(line) if text_width(line, size) + text_width(word, size) <= most - size => {
                 line.push(' ');
                 line.push_str(word);
             }
