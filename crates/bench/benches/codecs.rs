@@ -43,6 +43,7 @@ impl Move {
     }
 }
 
+/// Bytes of an event's argument.
 const SIZES: [usize; 3] = [60, 500, 4000];
 
 mod websocket_frames {
@@ -82,14 +83,6 @@ mod websocket_frames {
 mod engine_packets {
     use super::*;
 
-    #[divan::bench]
-    fn decode_text() -> usize {
-        match engineio::decode_text(Version::V4, black_box("42[\"move\",1]")) {
-            Ok(engineio::Packet::Text { data, .. }) => data.len(),
-            _ => unreachable!("a text message"),
-        }
-    }
-
     fn items() -> Vec<String> {
         (0..10).map(|n| format!("42[\"move\",{n},\"something or other\"]")).collect()
     }
@@ -125,7 +118,7 @@ mod json {
     use super::*;
 
     /// The event's name is found; its arguments are not looked at.
-    #[divan::bench(args = SIZES)]
+    #[divan::bench(args = SIZES, sample_size = 100)]
     fn decode_name(bencher: Bencher<'_, '_>, bytes: usize) {
         let packet = Move::of(bytes).packet();
         let (mut decoder, limits) = (Decoder::new(&Parser::Json), Limits::default());
@@ -136,7 +129,7 @@ mod json {
     }
 
     /// The arguments are read into their type, too.
-    #[divan::bench(args = SIZES)]
+    #[divan::bench(args = SIZES, sample_size = 100)]
     fn decode_whole(bencher: Bencher<'_, '_>, bytes: usize) {
         let packet = Move::of(bytes).packet();
         let (mut decoder, limits) = (Decoder::new(&Parser::Json), Limits::default());
@@ -147,13 +140,13 @@ mod json {
     }
 
     /// What `serde_json` alone takes for the argument: the least that reading can cost.
-    #[divan::bench(args = SIZES)]
+    #[divan::bench(args = SIZES, sample_size = 100)]
     fn decode_floor(bencher: Bencher<'_, '_>, bytes: usize) {
         let json = serde_json::to_string(&Move::of(bytes)).expect("JSON");
         bencher.bench(|| serde_json::from_str::<Move>(black_box(&json)).expect("a move"));
     }
 
-    #[divan::bench(args = SIZES)]
+    #[divan::bench(args = SIZES, sample_size = 100)]
     fn encode(bencher: Bencher<'_, '_>, bytes: usize) {
         let data = Move::of(bytes);
         let mut out = Vec::with_capacity(8192);
@@ -165,7 +158,7 @@ mod json {
     }
 
     /// What `serde_json` alone takes for the argument.
-    #[divan::bench(args = SIZES)]
+    #[divan::bench(args = SIZES, sample_size = 100)]
     fn encode_floor(bencher: Bencher<'_, '_>, bytes: usize) {
         let data = Move::of(bytes);
         let mut out = Vec::with_capacity(8192);
@@ -192,7 +185,7 @@ mod binary {
     }
 
     /// So many attachments of 1 KiB.
-    #[divan::bench(args = [1, 10])]
+    #[divan::bench(args = [1, 10], sample_size = 100)]
     fn decode(bencher: Bencher<'_, '_>, parts: usize) {
         let files = Files::of(parts);
         let Encoded { json, attachments } = Encoded::event("files", &files).expect("it can be serialised");
@@ -209,7 +202,7 @@ mod binary {
         });
     }
 
-    #[divan::bench(args = [1, 10])]
+    #[divan::bench(args = [1, 10], sample_size = 100)]
     fn encode(bencher: Bencher<'_, '_>, parts: usize) {
         let files = Files::of(parts);
         bencher.bench(|| Encoded::event("files", black_box(&files)).expect("it can be serialised"));
@@ -227,7 +220,7 @@ mod msgpack {
         Parser::MsgPack.encode(&packet).expect("valid JSON")
     }
 
-    #[divan::bench(args = SIZES)]
+    #[divan::bench(args = SIZES, sample_size = 100)]
     fn decode_whole(bencher: Bencher<'_, '_>, bytes: usize) {
         let message = message(&Move::of(bytes));
         let [Message::Binary(message)] = message.as_slice() else { unreachable!("one binary message") };
@@ -239,7 +232,7 @@ mod msgpack {
     }
 
     /// As an emit does it: by way of the JSON that all forms are made from.
-    #[divan::bench(args = SIZES)]
+    #[divan::bench(args = SIZES, sample_size = 100)]
     fn encode(bencher: Bencher<'_, '_>, bytes: usize) {
         let data = Move::of(bytes);
         bencher.bench(|| message(black_box(&data)));

@@ -98,13 +98,13 @@ fn broadcast_to_two_rooms(bencher: Bencher<'_, '_>, members: usize) {
 }
 
 /// To the room of one socket, as is done for its id.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn broadcast_to_own_room(bencher: Bencher<'_, '_>) {
     broadcast(bencher, 1000, Target::to("member-0000000000001"), 1);
 }
 
 /// One member enters and leaves a room of so many.
-#[divan::bench(args = ROOMS)]
+#[divan::bench(args = ROOMS, sample_size = 100)]
 fn join_and_leave(bencher: Bencher<'_, '_>, members: usize) {
     let (adapter, other) = adapter(members);
     let room = [Room::new("r")];
@@ -115,7 +115,7 @@ fn join_and_leave(bencher: Bencher<'_, '_>, members: usize) {
 }
 
 /// The same with a room that comes into being and ends.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn join_and_leave_a_room_of_ones_own(bencher: Bencher<'_, '_>) {
     let (adapter, other) = adapter(1000);
     let room = [Room::new("mine")];
@@ -126,7 +126,7 @@ fn join_and_leave_a_room_of_ones_own(bencher: Bencher<'_, '_>) {
 }
 
 /// One more and one less member among so many.
-#[divan::bench(args = ROOMS)]
+#[divan::bench(args = ROOMS, sample_size = 100)]
 fn add_and_remove(bencher: Bencher<'_, '_>, members: usize) {
     let (adapter, _) = adapter(members);
     let member: Arc<dyn Member> = Arc::new(Counter { id: "one more".to_owned(), ..Counter::default() });

@@ -37,7 +37,7 @@ fn namespace() -> Namespace {
 }
 
 /// What the measuring takes: the same bytes through a task that only gives them back.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn floor(bencher: Bencher<'_, '_>) {
     let server = Server::new(Namespace::new());
     let wire = server.floor();
@@ -45,43 +45,43 @@ fn floor(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| server.run(frame.len(), || wire.send(&frame)));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn echo(bencher: Bencher<'_, '_>) {
     measure(bencher, &Server::new(namespace()), &frame(&format!(r#"42["echo",{TEXT}]"#)), 1);
 }
 
 /// What is sent is a struct, and so is the answer.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn echo_of_a_struct(bencher: Bencher<'_, '_>) {
     measure(bencher, &Server::new(namespace()), &frame(&format!(r#"42["move",{MOVE}]"#)), 1);
 }
 
-#[divan::bench(args = [4096, 65_536])]
+#[divan::bench(args = [4096, 65_536], sample_size = 100)]
 fn echo_of_bytes(bencher: Bencher<'_, '_>, length: usize) {
     let text = "x".repeat(length);
     measure(bencher, &Server::new(namespace()), &frame(&format!(r#"42["echo","{text}"]"#)), 1);
 }
 
 /// Sixteen events come at once and are answered at once.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn sixteen_echoes(bencher: Bencher<'_, '_>) {
     let frames = frame(&format!(r#"42["echo",{TEXT}]"#)).repeat(16);
     measure(bencher, &Server::new(namespace()), &frames, 16);
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn ack(bencher: Bencher<'_, '_>) {
     measure(bencher, &Server::new(namespace()), &frame(&format!(r#"420["ack",{TEXT}]"#)), 1);
 }
 
 /// The handler is not ready when it is first polled.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn ack_later(bencher: Bencher<'_, '_>) {
     measure(bencher, &Server::new(namespace()), &frame(&format!(r#"420["later",{TEXT}]"#)), 1);
 }
 
 /// 1 KiB as an attachment.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn ack_of_binary(bencher: Bencher<'_, '_>) {
     let mut frames = frame(r#"451-0["part",{"_placeholder":true,"num":0}]"#);
     let start = frames.len();
@@ -92,7 +92,7 @@ fn ack_of_binary(bencher: Bencher<'_, '_>) {
 }
 
 /// Nobody handles it.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn unknown_event(bencher: Bencher<'_, '_>) {
     measure(bencher, &Server::new(namespace()), &frame(r#"420["nothing"]"#), 1);
 }
@@ -102,14 +102,14 @@ async fn pass(request: PacketRequest, next: Next) -> tower_socketio::Reply {
 }
 
 /// Through one layer around all events.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn ack_through_from_fn(bencher: Bencher<'_, '_>) {
     let server = Server::new(namespace().packet_layer(packet::from_fn(pass)));
     measure(bencher, &server, &frame(&format!(r#"420["ack",{TEXT}]"#)), 1);
 }
 
 /// Through three.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn ack_through_three_from_fn(bencher: Bencher<'_, '_>) {
     let layered = namespace()
         .packet_layer(packet::from_fn(pass))
@@ -119,14 +119,14 @@ fn ack_through_three_from_fn(bencher: Bencher<'_, '_>) {
 }
 
 /// Through one of tower's own.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn ack_through_timeout(bencher: Bencher<'_, '_>) {
     let server = Server::new(namespace().packet_layer(TimeoutLayer::new(Duration::from_secs(5))));
     measure(bencher, &server, &frame(&format!(r#"420["ack",{TEXT}]"#)), 1);
 }
 
 /// Through one around the handler alone.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn ack_through_handler_timeout(bencher: Bencher<'_, '_>) {
     let handler = async |Data(text): Data<String>| Ack(text);
     let layered = Namespace::new().on("ack", handler.layer(TimeoutLayer::new(Duration::from_secs(5))));
@@ -134,7 +134,7 @@ fn ack_through_handler_timeout(bencher: Bencher<'_, '_>) {
 }
 
 /// Of so many events that have handlers, the last.
-#[divan::bench(args = [1, 100])]
+#[divan::bench(args = [1, 100], sample_size = 100)]
 fn ack_among_handlers(bencher: Bencher<'_, '_>, handlers: usize) {
     let name = |n: usize| format!("event-{n}");
     let many = (0..handlers)

@@ -45,14 +45,14 @@ impl Crowd {
 }
 
 /// From outside of any handler; all connections' tasks are woken and write.
-#[divan::bench(args = [10, 1000, 10_000], sample_size = 1)]
+#[divan::bench(args = [10, 1000, 10_000])]
 fn broadcast(bencher: Bencher<'_, '_>, members: usize) {
     let crowd = Crowd::new(members);
     crowd.measure(bencher, members, || drop(crowd.server.io.to("r").emit("news", TEXT)));
 }
 
 /// Eight at once: every connection writes once.
-#[divan::bench(args = [1000], sample_size = 1)]
+#[divan::bench(args = [1000])]
 fn eight_broadcasts(bencher: Bencher<'_, '_>, members: usize) {
     let crowd = Crowd::new(members);
     crowd.measure(bencher, 8 * members, || {
@@ -63,7 +63,7 @@ fn eight_broadcasts(bencher: Bencher<'_, '_>, members: usize) {
 }
 
 /// A client asks for it: its event is read and dispatched, too.
-#[divan::bench(args = [1000], sample_size = 1)]
+#[divan::bench(args = [1000])]
 fn broadcast_by_a_handler(bencher: Bencher<'_, '_>, members: usize) {
     let crowd = Crowd::new(members);
     let event = frame(r#"42["news"]"#);
@@ -71,21 +71,21 @@ fn broadcast_by_a_handler(bencher: Bencher<'_, '_>, members: usize) {
 }
 
 /// By the socket itself, from outside of its task.
-#[divan::bench(args = [1000])]
+#[divan::bench(args = [1000], sample_size = 100)]
 fn emit_to_one(bencher: Bencher<'_, '_>, others: usize) {
     let crowd = Crowd::new(others);
     crowd.measure(bencher, 1, || drop(crowd.socket.emit("news", TEXT)));
 }
 
 /// By its id, which is the name of its room.
-#[divan::bench(args = [1000])]
+#[divan::bench(args = [1000], sample_size = 100)]
 fn emit_to_one_by_id(bencher: Bencher<'_, '_>, others: usize) {
     let crowd = Crowd::new(others);
     crowd.measure(bencher, 1, || drop(crowd.server.io.to(crowd.socket.id()).emit("news", TEXT)));
 }
 
 /// A room of so many is entered and left.
-#[divan::bench(args = [1000])]
+#[divan::bench(args = [1000], sample_size = 100)]
 fn join_and_leave(bencher: Bencher<'_, '_>, members: usize) {
     let crowd = Crowd::new(members);
     bencher.bench_local(|| {
