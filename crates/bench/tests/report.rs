@@ -80,6 +80,37 @@ fn what_cannot_be_read_says_which_file() {
     assert!(error.contains("page.md"), "{error}");
 }
 
+#[test]
+fn the_page_of_the_documentation_shows_the_results_that_are_there() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let page = fs::read_to_string(docs.join("performance.md")).expect("the page is there");
+    let results = docs.join("performance/results.json");
+    if !results.exists() {
+        let filled: Vec<_> = page.split("<!-- bench:").skip(1).filter(|block| !is_empty(block)).collect();
+        assert!(filled.is_empty(), "where do these come from? {filled:?}");
+        return;
+    }
+    let files = Files::new("docs", &fs::read_to_string(results).expect("the results can be read"), &page);
+    files.write().expect("the page fits the results");
+    assert!(
+        files.page() == page.replace("](performance/", "](plots/"),
+        "`cargo run --bin report` writes it anew"
+    );
+    for plot in fs::read_dir(files.folder.join("plots")).expect("the plots are drawn") {
+        let plot = plot.expect("its entries, too").path();
+        let name = plot.file_name().expect("a file has a name");
+        let drawn = fs::read_to_string(&plot).expect("it was drawn");
+        let kept = fs::read_to_string(docs.join("performance").join(name)).unwrap_or_default();
+        assert!(drawn == kept, "{}: `cargo run --bin report` draws it anew", name.display());
+    }
+}
+
+/// Whether a block has its marks and nothing between.
+fn is_empty(block: &str) -> bool {
+    let Some((_, rest)) = block.split_once("-->") else { return false };
+    rest.trim_start().starts_with("<!-- end -->")
+}
+
 /// A folder of a test's own.
 struct Files {
     folder: PathBuf,
