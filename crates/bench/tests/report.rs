@@ -18,9 +18,10 @@ fn a_page_gets_its_tables_and_plots() {
         "| `cargo xtask bench` |",
         "| what was done | of what | tower-socketio | socketioxide | socket.io | floor |",
         "| Echo, 1 in flight on each of 100 connections | µs of processor time for each echo | 6.90 (1.08\u{a0}×) |",
-        "![Broadcast as the room grows](plots/room.svg)",
+        "![Broadcast as the room grows: µs of processor time for each delivery](plots/room.svg)",
+        "| Linux 6.18 |",
         "| sockets in the room | tower-socketio | socketioxide | socket.io | floor |",
-        "| server | µs from an echo's sending to its arrival | p50, µs | p99, µs | p99.9, µs |",
+        "| server | µs from when an echo was due, 99 of 100 | echoes in a second | p50, µs | p99.9, µs |",
         "| 50\u{a0}000 | 9.0",
     ] {
         assert!(page.contains(text), "`{text}` is missing:\n{page}");

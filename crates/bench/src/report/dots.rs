@@ -1,6 +1,7 @@
 //! Rows of marks on one axis of factors: how the servers compare in everything, and how slow the slowest answers are.
 
-use super::figures::{detail, figure, tick};
+use super::details;
+use super::figures::{figure, tick};
 use super::marks::{color, mark};
 use super::scale::Scale;
 use super::svg::{Anchor, MARGIN, Svg, WIDTH, width};
@@ -51,16 +52,8 @@ pub(super) fn overview(results: &Results) -> Option<String> {
 
 /// Percentiles of a scenario, from the middle to the slowest; `None` if it has none.
 pub(super) fn percentiles(scenario: &Scenario) -> Option<String> {
-    let is_percentile =
-        |name: &str| name.starts_with('p') && name[1..].starts_with(|c: char| c.is_ascii_digit());
-    let of = |series: &Series| -> Vec<(String, f64)> {
-        let details = series.points.first().into_iter().flat_map(|point| &point.details);
-        let mut of: Vec<_> = details
-            .filter(|(name, value)| is_percentile(name) && **value > 0.0)
-            .map(|(name, value)| (detail(name).0, *value))
-            .collect();
-        of.sort_by(|a, b| a.1.total_cmp(&b.1));
-        of
+    let of = |series: &Series| {
+        series.points.first().map_or_else(Vec::new, |point| details::percentiles(scenario, point))
     };
     let rows: Vec<_> = scenario.series.iter().map(|series| (series.server.as_str(), of(series))).collect();
     let all = || rows.iter().flat_map(|(_, row)| row.iter().map(|(_, value)| *value));

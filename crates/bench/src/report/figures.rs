@@ -36,28 +36,6 @@ pub(super) fn ratio(value: f64) -> String {
     if value < 10.0 { format!("{value:.2}\u{a0}×") } else { format!("{}\u{a0}×", figure(value)) }
 }
 
-/// The name of a detail and its unit: `p99_us` is `p99, µs`.
-pub(super) fn detail(name: &str) -> (String, Option<&'static str>) {
-    let unit = |word: &str| {
-        Some(match word {
-            "us" => "µs",
-            "ns" => "ns",
-            "ms" => "ms",
-            "s" => "s",
-            "kib" => "KiB",
-            "bytes" => "B",
-            "percent" => "%",
-            _ => return None,
-        })
-    };
-    let (words, unit) = match name.rsplit_once('_').map(|(words, last)| (words, unit(last))) {
-        Some((words, Some(unit))) => (words, Some(unit)),
-        _ => (name, None),
-    };
-    let words = if words == "p999" { "p99.9".to_owned() } else { words.replace('_', " ") };
-    (words, unit)
-}
-
 /// Spaces that do not break between groups of three.
 fn grouped(number: &str) -> String {
     let (whole, rest) =
@@ -109,11 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn details_have_units() {
-        assert_eq!(detail("p99_us"), ("p99".to_owned(), Some("µs")));
-        assert_eq!(detail("p999_us"), ("p99.9".to_owned(), Some("µs")));
-        assert_eq!(detail("failed_clients"), ("failed clients".to_owned(), None));
-        assert_eq!(detail("failures"), ("failures".to_owned(), None));
+    fn ratios_and_counts_are_as_exact_as_is_of_use() {
         assert_eq!(ratio(1.049), "1.05\u{a0}×");
         assert_eq!(ratio(12.04), "12.0\u{a0}×");
         assert_eq!(count(10_000.0), "10\u{a0}000");

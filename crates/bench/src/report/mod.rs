@@ -6,6 +6,7 @@
 
 mod bars;
 mod curves;
+mod details;
 mod dots;
 mod error;
 mod figures;

@@ -49,7 +49,8 @@ fn block(name: &str, results: &Results, folder: &str) -> Option<String> {
         "overview" => picture(name, "What it costs, as a multiple of the floor"),
         name => {
             let scenario = results.scenario(name)?;
-            format!("{}\n{}", picture(name, &scenario.title), tables::scenario(scenario))
+            let title = format!("{}: {}", scenario.title, scenario.unit);
+            format!("{}\n{}", picture(name, &title), tables::scenario(scenario))
         }
     })
 }

@@ -121,10 +121,16 @@ mod tests {
     fn percentiles_are_shown_where_there_are_some() {
         let servers: [Bars<'_>; 1] = [("a", &[(None, 5.0)])];
         let mut latency = scenario(None, false, &servers);
+        latency.name = "latency_same".to_owned();
         latency.series[0].points[0].details =
-            [("p50_us".to_owned(), 5.0), ("p999_us".to_owned(), 80.0)].into();
+            [("p50_us".to_owned(), 2.0), ("p999_us".to_owned(), 80.0)].into();
         let picture = picture(&latency);
         assert!(is_well_formed(&picture), "{picture}");
-        assert!(picture.contains(">p50 5.00<") && picture.contains(">p99.9 80.0<"), "{picture}");
+        assert!(
+            picture.contains(">p50 2.00<")
+                && picture.contains(">p99 5.00<")
+                && picture.contains(">p99.9 80.0<"),
+            "{picture}"
+        );
     }
 }

@@ -1,19 +1,26 @@
 //! Tables in Markdown.
 
-use super::figures::{count, detail, figure, ratio};
+use super::details;
+use super::figures::{count, figure, ratio};
 use crate::results::{Machine, Point, Results, Scenario};
 
 /// Where, when and how it was measured.
 pub(super) fn machine(results: &Results) -> String {
     let Machine { processor, cores, memory_kib, kernel, rustc, node, allocator } = &results.machine;
     let memory = *memory_kib as f64 / 1024.0 / 1024.0;
+    // Its number alone says little.
+    let linux = if kernel.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("Linux {kernel}")
+    } else {
+        kernel.clone()
+    };
     let node = node.as_ref().map_or_else(String::new, |node| format!("; Node.js {}", escaped(node)));
     format!(
         "| machine | system | compiler, runtime | allocator | measured on | by |\n|---|---|---|---|---|---|\n\
          | {}, {cores} cores, {} GiB | {} | {}{node} | {} | {} | `{}` |\n",
         escaped(processor),
         figure(memory),
-        escaped(kernel),
+        escaped(&linux),
         escaped(rustc),
         escaped(allocator),
         escaped(&results.date),
@@ -68,21 +75,15 @@ pub(super) fn scenario(scenario: &Scenario) -> String {
 fn by_server(scenario: &Scenario) -> String {
     let points =
         || scenario.series.iter().filter_map(|series| Some((&series.server, series.points.first()?)));
-    let mut details: Vec<_> = points().flat_map(|(_, point)| point.details.keys()).collect();
-    // By what they are called, so that 99.9 comes after 99.
-    details.sort_by_key(|name| detail(name));
-    details.dedup();
-    let heads = details.iter().map(|name| {
-        let (words, unit) = detail(name);
-        unit.map_or_else(|| escaped(&words), |unit| format!("{}, {unit}", escaped(&words)))
-    });
+    let details: Vec<_> = details::shown(scenario).collect();
+    let heads = details.iter().map(|(_, text)| (*text).to_owned());
     let unit = escaped(&scenario.unit);
     let mut rows = vec![head("server", [unit].into_iter().chain(heads))];
     rows.push(head("---", (0..=details.len()).map(|_| "---:".to_owned())));
     for (server, point) in points() {
         let details = details
             .iter()
-            .map(|name| point.details.get(*name).map_or_else(|| "–".to_owned(), |&n| figure(n)));
+            .map(|(name, _)| point.details.get(*name).map_or_else(|| "–".to_owned(), |&n| figure(n)));
         rows.push(head(&escaped(server), [spread(point)].into_iter().chain(details)));
     }
     rows.concat()
