@@ -1,7 +1,7 @@
 //! Draws what was measured, and writes its tables into the page of documentation.
 //!
 //! A page has blocks, `<!-- bench:NAME -->` to `<!-- end -->`, each on a line of its own. What is between is written by
-//! [`write`] and by nobody else: `machine` says where it was measured, `table` compares the servers in all scenarios
+//! [`write()`] and by nobody else: `machine` says where it was measured, `table` compares the servers in all scenarios
 //! without an axis, `overview` is a picture of the same, and a scenario's name is its picture and table.
 
 mod bars;
