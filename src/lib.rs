@@ -119,3 +119,6 @@ pub mod fuzzing {
 #[cfg(all(doctest, feature = "axum", feature = "jwt", feature = "rate-limit"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+#[cfg(all(doctest, feature = "axum", feature = "jwt", feature = "rate-limit"))]
+#[doc = include_str!("../docs/performance.md")]
+struct Performance;

@@ -230,6 +230,35 @@ async fn namespaces_come_into_being_for_each_room() {
     }
 }
 
+#[cfg(all(feature = "axum", target_os = "linux"))]
+#[tokio::test]
+async fn rooms_span_the_runtimes_of_all_cores() {
+    let server = Server::start_with("runtime_per_core", &[("CORES", "3")]).await;
+    let mut clients = Vec::new();
+    let mut threads = std::collections::BTreeSet::new();
+    // The kernel spreads them by their ports: of so many some are elsewhere.
+    for _ in 0..40 {
+        let mut client = server.enter("", "").await;
+        threads.insert(client.ask("where", ()).await.as_str().unwrap().to_owned());
+        clients.push(client);
+    }
+    assert!(threads.len() > 1, "all are on {threads:?}");
+    assert!(threads.iter().all(|thread| thread.starts_with("core-")), "{threads:?}");
+    for text in ["one", "two"] {
+        clients[0].emit("say", text).await;
+    }
+    for client in &mut clients {
+        for text in ["one", "two"] {
+            assert_eq!(client.event("said").await, [json!(text)]);
+        }
+    }
+    server.interrupt().await;
+    for client in &mut clients {
+        client.closed().await;
+    }
+    server.ended().await;
+}
+
 #[tokio::test]
 async fn testing_passes() {
     let output = Command::new(example("testing")).output().await.unwrap();

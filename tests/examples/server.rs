@@ -22,8 +22,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(name: &str) -> Self {
+        Self::start_with(name, &[]).await
+    }
+
+    pub(crate) async fn start_with(name: &str, variables: &[(&str, &str)]) -> Self {
         let path = example(name);
         let mut command = Command::new(&path);
+        command.envs(variables.iter().copied());
         command.env("PORT", "0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.kill_on_drop(true).spawn().unwrap_or_else(|error| {
             panic!("{}: {error}; `cargo build --examples` makes it", path.display());

@@ -3,6 +3,9 @@
 //! Every server does the same on the namespace `/`: a client that connects joins the room `r`; `echo` is emitted back
 //! with the same data, `ack` is acknowledged with it, and `bcast` is emitted with it to the room `r`, the sender included.
 
+pub mod report;
+pub mod results;
+
 type Error = Box<dyn std::error::Error>;
 
 /// Runs a server on the port and with the number of worker threads (1 by default) that the command line names; without
