@@ -7,6 +7,7 @@ use serde_json::Deserializer;
 use super::{
     ArgumentsError, Data, DecodeError, Encoded, Packet,
     binary::{Attachments, Resolve},
+    json::write_string,
     list::{Absent, List, MissingArgument},
     name::{Name, is_reserved, skip_whitespace, split_name},
     payload,
@@ -206,7 +207,7 @@ impl Arguments {
             EventName::None | EventName::Verbatim(..) => self.array.as_bytes().to_vec(),
             EventName::Owned(name) => {
                 let mut json = b"[".to_vec();
-                serde_json::to_writer(&mut json, &**name)?;
+                write_string(&mut json, name);
                 json.extend(self.rest().map(|_| b','));
                 json.extend_from_slice(self.rest().unwrap_or("]").as_bytes());
                 json

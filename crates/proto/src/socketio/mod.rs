@@ -30,6 +30,7 @@ mod decoder;
 mod encode;
 mod error;
 mod header;
+mod json;
 mod list;
 #[cfg(feature = "msgpack")]
 mod msgpack;
