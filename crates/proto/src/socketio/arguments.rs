@@ -90,7 +90,7 @@ impl Arguments {
             array: format!("[{object}]").into(),
             name: EventName::None,
             first: 1,
-            attachments: share(attachments),
+            attachments: share(&attachments),
         }))
     }
 
@@ -104,7 +104,7 @@ impl Arguments {
             Ok(json) if payload::Shape::of_json(json) == payload::Shape::Array => json.into(),
             _ => "[]".into(),
         };
-        let attachments = share(encoded.attachments.clone());
+        let attachments = share(&encoded.attachments);
         if name.is_empty() {
             let first = skip_whitespace(array.as_bytes(), 1);
             return Self { array, name: EventName::None, first, attachments };
@@ -282,11 +282,11 @@ type Held = (Arc<str>, Option<Arc<[Bytes]>>);
 fn array(packet: &Packet<'_>) -> Result<Option<Held>, DecodeError> {
     let (array, attachments): (Arc<str>, _) = match packet.data {
         Data::None => return Ok(None),
-        Data::Json(array) => (array.into(), share(packet.attachments.clone())),
+        Data::Json(array) => (array.into(), share(&packet.attachments)),
         #[cfg(feature = "msgpack")]
         Data::MsgPack(array) => {
             let (array, attachments) = super::msgpack::to_json(array)?;
-            (array.into(), share(attachments))
+            (array.into(), share(&attachments))
         }
         #[cfg(not(feature = "msgpack"))]
         Data::MsgPack(_) => return Err(DecodeError::InvalidPayload),
@@ -297,7 +297,7 @@ fn array(packet: &Packet<'_>) -> Result<Option<Held>, DecodeError> {
     }
 }
 
-fn share(attachments: Vec<Bytes>) -> Option<Arc<[Bytes]>> {
+fn share(attachments: &[Bytes]) -> Option<Arc<[Bytes]>> {
     (!attachments.is_empty()).then(|| attachments.into())
 }
 
