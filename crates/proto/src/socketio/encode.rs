@@ -24,7 +24,7 @@ impl Encoded {
     ///
     /// The name is reserved, or a value cannot be serialised.
     pub fn event<T: Serialize + ?Sized>(name: &str, data: &T) -> Result<Self, EncodeError> {
-        let mut json = Vec::new();
+        let mut json = Vec::with_capacity(USUAL);
         let attachments = write_event(&mut json, name, data)?;
         Ok(Self { json, attachments })
     }
@@ -35,11 +35,14 @@ impl Encoded {
     ///
     /// A value cannot be serialised.
     pub fn arguments<T: Serialize + ?Sized>(data: &T) -> Result<Self, EncodeError> {
-        let mut json = Vec::new();
+        let mut json = Vec::with_capacity(USUAL);
         let attachments = write_arguments(&mut json, data)?;
         Ok(Self { json, attachments })
     }
 }
+
+/// How many bytes most arguments fit into, so that growing to them costs nothing.
+const USUAL: usize = 128;
 
 /// Appends `["name",args…]` to `out` and returns the attachments found in `data`, an unallocated `Vec` if there are none.
 ///
