@@ -7,6 +7,7 @@ use serde_json::Deserializer;
 use super::{
     ArgumentsError, Data, DecodeError, Encoded, Packet,
     binary::{Attachments, Resolve},
+    first::First,
     json::write_string,
     list::{Absent, List, MissingArgument},
     name::{Name, is_reserved, skip_whitespace, split_name},
@@ -236,15 +237,15 @@ impl Arguments {
             return self.absent();
         };
         if self.attachments.is_none() {
-            let mut values = Deserializer::from_str(rest).into_iter::<T>();
-            if let Some(value) = values.next() {
-                let value = value?;
-                if skip_whitespace(rest.as_bytes(), values.byte_offset()) == rest.len() - 1 {
-                    return Ok(value);
-                }
+            let mut end = 0;
+            let value = T::deserialize(First { text: rest, end: &mut end });
+            if let Ok(value) = value
+                && skip_whitespace(rest.as_bytes(), end) == rest.len() - 1
+            {
+                return Ok(value);
             }
         }
-        // There are surplus arguments to be checked, or attachments.
+        // There are surplus arguments to be checked, or attachments, or an error to be told from the list's beginning.
         self.list().map(|(value,)| value)
     }
 

@@ -29,6 +29,7 @@ mod binary;
 mod decoder;
 mod encode;
 mod error;
+mod first;
 mod header;
 mod json;
 mod list;

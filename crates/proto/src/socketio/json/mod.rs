@@ -12,7 +12,8 @@ mod string;
 mod tests;
 mod writer;
 
+pub(super) use scan::clean_len;
 pub(super) use string::write_string;
 #[cfg(feature = "msgpack")]
 pub(super) use writer::PLACEHOLDER;
-pub(super) use writer::Writer;
+pub(super) use writer::{PRIVATE, Writer};

@@ -22,3 +22,20 @@ pub(super) fn specials(word: u64) -> u64 {
     let is_no_backslash = (low ^ (ONES * b'\\' as u64)) + ONES * 0x7f;
     !((is_no_low & is_no_backslash) | word) & (ONES * 0x80)
 }
+
+/// How many bytes stand before the first special one.
+pub(in crate::socketio) fn clean_len(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(block) = bytes[at..].first_chunk()
+        && !any_special(block)
+    {
+        at += block.len();
+    }
+    while let Some(word) = bytes[at..].first_chunk() {
+        match specials(u64::from_le_bytes(*word)) {
+            0 => at += word.len(),
+            specials => return at + specials.trailing_zeros() as usize / 8,
+        }
+    }
+    at + bytes[at..].iter().take_while(|byte| !is_special(**byte)).count()
+}

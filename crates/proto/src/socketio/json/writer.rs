@@ -34,7 +34,7 @@ impl<'a> Writer<'a> {
 }
 
 /// Names of structs by which serde_json knows values that are JSON already.
-const PRIVATE: &str = "$serde_json::private::";
+pub(in crate::socketio) const PRIVATE: &str = "$serde_json::private::";
 
 /// Values without others inside, which serde_json writes.
 macro_rules! scalars {
