@@ -1,6 +1,6 @@
 use super::{
     escape::write_special,
-    scan::{any_special, specials},
+    scan::{any_special, clean_len, specials},
 };
 
 /// Appends a string with its quotes.
@@ -14,7 +14,12 @@ pub(in crate::socketio) fn write_string(out: &mut Vec<u8>, text: &str) {
 /// Appends what stands between a string's quotes.
 #[inline]
 pub(super) fn write_escaped(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
+    let mut bytes = text.as_bytes();
+    if bytes.len() >= 64 {
+        let (clean, rest) = bytes.split_at(clean_len(bytes));
+        out.extend_from_slice(clean);
+        bytes = rest;
+    }
     let (blocks, rest) = bytes.as_chunks::<32>();
     for block in blocks {
         if any_special(block) {
