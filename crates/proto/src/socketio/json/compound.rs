@@ -7,7 +7,7 @@ use serde::{
 };
 use serde_json::Error;
 
-use super::{string::write_string, writer::Writer};
+use super::{string::write_key, writer::Writer};
 
 /// An array that is being written.
 pub(in crate::socketio) struct List<'w, 'a> {
@@ -55,12 +55,8 @@ impl<'w, 'a> Object<'w, 'a> {
 
     #[inline]
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        if !self.is_first {
-            self.writer.out.push(b',');
-        }
+        write_key(self.writer.out, key, self.is_first);
         self.is_first = false;
-        write_string(self.writer.out, key);
-        self.writer.out.push(b':');
         value.serialize(&mut *self.writer)
     }
 

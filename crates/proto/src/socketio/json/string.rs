@@ -11,6 +11,17 @@ pub(in crate::socketio) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Appends the key of an object's entry, with what stands before it and behind it.
+pub(super) fn write_key(out: &mut Vec<u8>, key: &str, is_first: bool) {
+    if is_first {
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(b",\"");
+    }
+    write_escaped(out, key);
+    out.extend_from_slice(b"\":");
+}
+
 /// Appends what stands between a string's quotes.
 #[inline]
 pub(super) fn write_escaped(out: &mut Vec<u8>, text: &str) {
