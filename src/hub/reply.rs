@@ -1,5 +1,5 @@
 use serde::Serialize;
-use tower_socketio_proto::socketio::{Any, Arguments, Encoded, write_arguments};
+use tower_socketio_proto::socketio::{Any, Arguments, Encoded};
 
 use super::{PublicError, Responder, Sent, WireError};
 
@@ -25,12 +25,8 @@ impl Reply {
 
     /// An acknowledgement: a tuple is its argument list, anything else one argument.
     pub fn ack(data: impl Serialize) -> Self {
-        let mut encoded = Encoded::default();
-        match write_arguments(&mut encoded.json, &data) {
-            Ok(attachments) => {
-                encoded.attachments = attachments;
-                Self(ReplyKind::Ack(encoded))
-            }
+        match Encoded::arguments(&data) {
+            Ok(encoded) => Self(ReplyKind::Ack(encoded)),
             Err(error) => Self::error(error.into()),
         }
     }

@@ -1,6 +1,6 @@
 //! The first packet of a session.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use serde::Serialize;
 
@@ -32,10 +32,16 @@ impl Handshake<'_> {
             ping_timeout: milliseconds(self.ping_timeout),
             max_payload: self.max_payload,
         };
-        out.push('0');
-        out.push_str(&serde_json::to_string(&fields).expect("strings and integers are always valid JSON"));
+        let mut bytes = mem::take(out).into_bytes();
+        bytes.reserve(USUAL + self.sid.len());
+        bytes.push(b'0');
+        serde_json::to_writer(&mut bytes, &fields).expect("strings and integers are always valid JSON");
+        *out = String::from_utf8(bytes).expect("text was appended to text");
     }
 }
+
+/// About as many bytes as the packet has without the id.
+const USUAL: usize = 100;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,6 +7,8 @@ use serde_json::Deserializer;
 use super::{
     ArgumentsError, Data, DecodeError, Encoded, Packet,
     binary::{Attachments, Resolve},
+    first::First,
+    json::write_string,
     list::{Absent, List, MissingArgument},
     name::{Name, is_reserved, skip_whitespace, split_name},
     payload,
@@ -89,7 +91,7 @@ impl Arguments {
             array: format!("[{object}]").into(),
             name: EventName::None,
             first: 1,
-            attachments: share(attachments),
+            attachments: share(&attachments),
         }))
     }
 
@@ -103,7 +105,7 @@ impl Arguments {
             Ok(json) if payload::Shape::of_json(json) == payload::Shape::Array => json.into(),
             _ => "[]".into(),
         };
-        let attachments = share(encoded.attachments.clone());
+        let attachments = share(&encoded.attachments);
         if name.is_empty() {
             let first = skip_whitespace(array.as_bytes(), 1);
             return Self { array, name: EventName::None, first, attachments };
@@ -206,7 +208,7 @@ impl Arguments {
             EventName::None | EventName::Verbatim(..) => self.array.as_bytes().to_vec(),
             EventName::Owned(name) => {
                 let mut json = b"[".to_vec();
-                serde_json::to_writer(&mut json, &**name)?;
+                write_string(&mut json, name);
                 json.extend(self.rest().map(|_| b','));
                 json.extend_from_slice(self.rest().unwrap_or("]").as_bytes());
                 json
@@ -235,15 +237,15 @@ impl Arguments {
             return self.absent();
         };
         if self.attachments.is_none() {
-            let mut values = Deserializer::from_str(rest).into_iter::<T>();
-            if let Some(value) = values.next() {
-                let value = value?;
-                if skip_whitespace(rest.as_bytes(), values.byte_offset()) == rest.len() - 1 {
-                    return Ok(value);
-                }
+            let mut end = 0;
+            let value = T::deserialize(First { text: rest, end: &mut end });
+            if let Ok(value) = value
+                && skip_whitespace(rest.as_bytes(), end) == rest.len() - 1
+            {
+                return Ok(value);
             }
         }
-        // There are surplus arguments to be checked, or attachments.
+        // There are surplus arguments to be checked, or attachments, or an error to be told from the list's beginning.
         self.list().map(|(value,)| value)
     }
 
@@ -281,11 +283,11 @@ type Held = (Arc<str>, Option<Arc<[Bytes]>>);
 fn array(packet: &Packet<'_>) -> Result<Option<Held>, DecodeError> {
     let (array, attachments): (Arc<str>, _) = match packet.data {
         Data::None => return Ok(None),
-        Data::Json(array) => (array.into(), share(packet.attachments.clone())),
+        Data::Json(array) => (array.into(), share(&packet.attachments)),
         #[cfg(feature = "msgpack")]
         Data::MsgPack(array) => {
             let (array, attachments) = super::msgpack::to_json(array)?;
-            (array.into(), share(attachments))
+            (array.into(), share(&attachments))
         }
         #[cfg(not(feature = "msgpack"))]
         Data::MsgPack(_) => return Err(DecodeError::InvalidPayload),
@@ -296,7 +298,7 @@ fn array(packet: &Packet<'_>) -> Result<Option<Held>, DecodeError> {
     }
 }
 
-fn share(attachments: Vec<Bytes>) -> Option<Arc<[Bytes]>> {
+fn share(attachments: &[Bytes]) -> Option<Arc<[Bytes]>> {
     (!attachments.is_empty()).then(|| attachments.into())
 }
 

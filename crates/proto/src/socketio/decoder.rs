@@ -6,7 +6,7 @@ use super::{
     CustomDecoder, Data, DecodeError, OwnedPacket, Packet, Parser,
     binary::marker_first,
     header::Header,
-    payload::{Role, Shape},
+    payload::{Role, Shape, trim},
 };
 
 /// Assembles packets from the messages of one connection.
@@ -193,7 +193,7 @@ impl Assembly {
 }
 
 fn lend(packet: &OwnedPacket, role: Role) -> Result<Packet<'_>, DecodeError> {
-    let json = packet.json.as_deref().unwrap_or_default().trim_matches([' ', '\t', '\n', '\r']);
+    let json = trim(packet.json.as_deref().unwrap_or_default());
     let shape = Shape::of_json(json);
     shape.check(packet.kind, role)?;
     let (namespace, query) = Packet::split_namespace(&packet.namespace);

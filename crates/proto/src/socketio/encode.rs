@@ -1,11 +1,8 @@
-use std::io::{self, Write};
-
 use bytes::Bytes;
 use serde::{Serialize, ser::Error};
-use serde_json::ser::Formatter;
 
 use super::{
-    EncodeError,
+    EncodeError, json,
     name::is_reserved,
     shape::{Shape, shape_of},
 };
@@ -27,7 +24,7 @@ impl Encoded {
     ///
     /// The name is reserved, or a value cannot be serialised.
     pub fn event<T: Serialize + ?Sized>(name: &str, data: &T) -> Result<Self, EncodeError> {
-        let mut json = Vec::new();
+        let mut json = Vec::with_capacity(USUAL);
         let attachments = write_event(&mut json, name, data)?;
         Ok(Self { json, attachments })
     }
@@ -38,11 +35,14 @@ impl Encoded {
     ///
     /// A value cannot be serialised.
     pub fn arguments<T: Serialize + ?Sized>(data: &T) -> Result<Self, EncodeError> {
-        let mut json = Vec::new();
+        let mut json = Vec::with_capacity(USUAL);
         let attachments = write_arguments(&mut json, data)?;
         Ok(Self { json, attachments })
     }
 }
+
+/// How many bytes most arguments fit into, so that growing to them costs nothing.
+const USUAL: usize = 128;
 
 /// Appends `["name",args…]` to `out` and returns the attachments found in `data`, an unallocated `Vec` if there are none.
 ///
@@ -65,7 +65,7 @@ pub fn write_event<T: Serialize + ?Sized>(
     let mut rollback = Rollback::new(out);
     let out = &mut rollback.out;
     out.push(b'[');
-    serde_json::to_writer(&mut *out, name)?;
+    json::write_string(out, name);
     match shape_of::<T>() {
         Shape::Nothing => out.push(b']'),
         Shape::List => {
@@ -124,8 +124,7 @@ fn serialize<T: Serialize + ?Sized>(
     data: &T,
     attachments: &mut Vec<Bytes>,
 ) -> Result<(), EncodeError> {
-    data.serialize(&mut serde_json::Serializer::with_formatter(out, TakeBytes(attachments)))?;
-    Ok(())
+    Ok(data.serialize(&mut json::Writer::new(out, attachments))?)
 }
 
 /// Writes what is inside [`Args`](super::Args), a JSON array in any case. `None` and `()` are an empty one.
@@ -146,21 +145,6 @@ fn serialize_sequence<T: Serialize + ?Sized>(
         _ => Err(serde_json::Error::custom("the arguments are not a sequence").into()),
     }
 }
-
-/// Writes compact JSON, but bytes as placeholders, keeping them aside.
-struct TakeBytes<'a>(&'a mut Vec<Bytes>);
-
-impl Formatter for TakeBytes<'_> {
-    fn write_byte_array<W: Write + ?Sized>(&mut self, writer: &mut W, value: &[u8]) -> io::Result<()> {
-        writer.write_all(PLACEHOLDER)?;
-        self.write_u64(writer, self.0.len() as u64)?;
-        self.0.push(Bytes::copy_from_slice(value));
-        writer.write_all(b"}")
-    }
-}
-
-/// The start of a placeholder, before its number and a closing brace.
-pub(super) const PLACEHOLDER: &[u8] = br#"{"_placeholder":true,"num":"#;
 
 /// Truncates a buffer to its former length unless committed.
 struct Rollback<'a> {

@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::{
     Data, DecodeError, Kind, Packet,
-    payload::{Role, Shape},
+    payload::{Role, Shape, trim},
 };
 
 /// Appends `<type>[<attachments>-][<namespace>,][<id>]`, the head of a JSON packet.
@@ -100,7 +100,7 @@ impl<'a> Header<'a> {
             digits => Some(digits.parse().map_err(|_| DecodeError::InvalidId)?),
         };
 
-        let payload = rest.trim_matches([' ', '\t', '\n', '\r']);
+        let payload = trim(rest);
         Shape::of_json(payload).check(kind, role)?;
         let payload_start = message.len() - rest.len();
         Ok(Self { kind, attachments, namespace, id, payload, payload_start })

@@ -29,7 +29,9 @@ mod binary;
 mod decoder;
 mod encode;
 mod error;
+mod first;
 mod header;
+mod json;
 mod list;
 #[cfg(feature = "msgpack")]
 mod msgpack;

@@ -49,6 +49,15 @@ impl Shape {
     }
 }
 
+/// Takes JSON's whitespace off both ends.
+pub(super) fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        // All that events and acknowledgements are in practice.
+        [b'[', .., b']'] | [] => text,
+        _ => text.trim_matches([' ', '\t', '\n', '\r']),
+    }
+}
+
 /// Checks that a text is one valid JSON value, nested no deeper than serde_json reads.
 pub(super) fn check_json(text: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<WellFormed>(text).map(drop)

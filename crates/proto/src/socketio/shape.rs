@@ -37,7 +37,7 @@ pub(super) fn shape_of<T: ?Sized>() -> Shape {
 }
 
 fn is_args(name: &str) -> bool {
-    let (path, _) = any::type_name::<Args<()>>().split_once('<').expect("`Args` is generic");
+    let path = any::type_name::<Args<()>>().strip_suffix("<()>").expect("`Args` is generic");
     // The default parameter is left out.
     name.strip_prefix(path).is_some_and(|parameters| parameters.is_empty() || parameters.starts_with('<'))
 }

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::read::{Reader, Token};
-use crate::socketio::{DecodeError, encode::PLACEHOLDER, header::write_decimal};
+use crate::socketio::{DecodeError, header::write_decimal, json::PLACEHOLDER};
 
 /// How deep arrays and maps may be nested; serde_json would read no deeper either.
 const MAX_DEPTH: usize = 128;
