@@ -1,0 +1,168 @@
+//! Rounds of every scenario on every server.
+
+use std::collections::HashMap;
+
+use super::machine::today;
+use super::plan::{Planned, Rate, Setup, plan};
+use super::server::{Running, Server, can_pin};
+use super::{Arguments, Machine, Point, Results, Scenario, Series, table};
+use crate::load::Figures;
+
+type Error = Box<dyn std::error::Error>;
+
+/// Measures, prints a table as it goes, and writes the results.
+///
+/// If only some scenarios were asked for, what the file has of the others stays in it. Dropping the future ends what
+/// was started.
+///
+/// # Errors
+///
+/// If a scenario has no name that there is, or a server failed in it; the results of the rest are written nevertheless.
+pub async fn run(arguments: &Arguments) -> Result<(), Error> {
+    let mut planned = plan();
+    if let Some(only) = &arguments.only {
+        if let Some(name) = only.iter().find(|name| planned.iter().all(|it| it.name() != **name)) {
+            let names: Vec<_> = planned.iter().map(Planned::name).collect();
+            return Err(format!("there is no scenario {name}; there are {}", names.join(", ")).into());
+        }
+        planned.retain(|it| only.iter().any(|name| it.name() == name));
+    }
+    let machine = Machine::this();
+    let command = arguments.command.clone();
+    let mut results = Results { machine, date: today(), command, scenarios: Vec::new() };
+    table::head(&results, can_pin());
+    let mut bench = Bench { arguments, reached: HashMap::new(), failures: Vec::new() };
+    for scenario in &planned {
+        let scenario = bench.scenario(scenario).await;
+        table::scenario(&scenario);
+        results.scenarios.push(scenario);
+    }
+    if arguments.only.is_some()
+        && let Ok(before) = Results::read(&arguments.out)
+    {
+        results.keep(before);
+    }
+    results.write(&arguments.out)?;
+    println!("\n{}", arguments.out.display());
+    if bench.failures.is_empty() { Ok(()) } else { Err(bench.failures.join("\n").into()) }
+}
+
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    /// How many echoes a server managed in a second.
+    reached: HashMap<Server, f64>,
+    failures: Vec<String>,
+}
+
+impl Bench<'_> {
+    async fn scenario(&mut self, planned: &Planned) -> Scenario {
+        let servers: Vec<_> = planned.servers.iter().copied().filter(|server| server.is_there()).collect();
+        let mut rounds: HashMap<(Server, usize), Vec<Figures>> = HashMap::new();
+        for round in 0..self.arguments.rounds.min(planned.rounds) {
+            for (place, setup) in planned.setups.iter().enumerate() {
+                for &server in &servers {
+                    match self.once(planned, setup, server, &servers).await {
+                        Ok(figures) => rounds.entry((server, place)).or_default().push(figures),
+                        Err(error) => {
+                            let x = setup.x.map(|x| format!(" at {x}")).unwrap_or_default();
+                            let (name, round) = (planned.name, round + 1);
+                            let failure = format!("{name}{x}, {}, round {round}: {error}", server.name());
+                            eprintln!("{failure}");
+                            self.failures.push(failure);
+                        }
+                    }
+                }
+            }
+        }
+        let series = servers.iter().map(|&server| {
+            let points = planned.setups.iter().enumerate();
+            let points = points.filter_map(|(place, setup)| {
+                Point::of(setup.x, rounds.get(&(server, place))?, planned.figure)
+            });
+            Series { server: server.name().into(), points: points.collect() }
+        });
+        Scenario {
+            name: planned.name.into(),
+            title: planned.title.clone(),
+            unit: planned.unit.into(),
+            axis: planned.axis.map(Into::into),
+            log: planned.axis.is_some_and(|axis| axis != "worker threads"),
+            series: series.filter(|series| !series.points.is_empty()).collect(),
+        }
+    }
+
+    /// One round of a setup on a server that is started for it.
+    async fn once(
+        &mut self,
+        planned: &Planned,
+        setup: &Setup,
+        server: Server,
+        servers: &[Server],
+    ) -> Result<Figures, Error> {
+        let mut words = setup.load.clone();
+        let rate = match planned.rate {
+            Rate::Fixed => None,
+            Rate::Half => Some(self.reach(server).await? / 2.0),
+            Rate::HalfOfSlowest => {
+                let mut slowest = f64::INFINITY;
+                for &other in servers {
+                    slowest = slowest.min(self.reach(other).await?);
+                }
+                Some(slowest / 2.0)
+            }
+        };
+        if let Some(rate) = rate {
+            words += &format!(" --rate {rate:.0}");
+        }
+        self.load(server, &words, &setup.serve, planned.pinned).await
+    }
+
+    /// How many echoes the server manages in a second, measured once.
+    async fn reach(&mut self, server: Server) -> Result<f64, Error> {
+        if let Some(&reached) = self.reached.get(&server) {
+            return Ok(reached);
+        }
+        let figures = self.load(server, "echo --seconds 4", "", true).await?;
+        let reached = figures.get("per_second").ok_or("there is no rate")?;
+        self.reached.insert(server, reached);
+        Ok(reached)
+    }
+
+    async fn load(&self, server: Server, load: &str, serve: &str, pinned: bool) -> Result<Figures, Error> {
+        let load = if self.arguments.quick { quick(load) } else { load.to_owned() };
+        let running = Running::start(server, serve, pinned).await?;
+        let figures = running.load(&load, pinned).await;
+        running.end().await?;
+        figures
+    }
+}
+
+/// The same with no more than half a second and 500 clients.
+fn quick(load: &str) -> String {
+    let mut words: Vec<String> = load.split_whitespace().map(str::to_owned).collect();
+    for at in 1..words.len() {
+        let most = match &*words[at - 1] {
+            "--seconds" => 0.5,
+            "--connections" | "--idle" => 500.0,
+            _ => continue,
+        };
+        if let Ok(value) = words[at].parse::<f64>() {
+            words[at] = value.min(most).to_string();
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quick_is_small() {
+        assert_eq!(
+            quick("idle --connections 5000 --spread --seconds 60"),
+            "idle --connections 500 --spread --seconds 0.5"
+        );
+        assert_eq!(quick("echo --in-flight 16"), "echo --in-flight 16");
+    }
+}
