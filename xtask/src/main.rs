@@ -1,5 +1,6 @@
 //! The chores of this project, from one command: `cargo xtask` prints which there are.
 
+mod bench;
 mod check;
 mod chores;
 mod fuzz;
@@ -22,7 +23,9 @@ usage: cargo xtask <chore>
   test proxy                  the same behind nginx, HAProxy and Caddy
   test python                 python-socketio's client
   test browser                the chat example and the official client in Chromium
-  fuzz [seconds] [target]     every fuzz target, or one, for 60 seconds each";
+  fuzz [seconds] [target]     every fuzz target, or one, for 60 seconds each
+  bench [--rounds N] [--only SCENARIO,…] [--out FILE] [--quick]
+                              this library, its peers and the floor under the same load";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,6 +49,7 @@ fn run(chores: &mut Chores, words: &[&str]) -> Option<Result> {
         ["test", "proxy"] => test::one(chores, test::proxy),
         ["test", "python"] => test::one(chores, test::python),
         ["test", "browser"] => test::one(chores, test::browser),
+        ["bench", options @ ..] => bench::run(chores, options),
         ["fuzz", options @ ..] => fuzz::run(chores, &fuzz::Options::parse(options)?),
         _ => return None,
     })

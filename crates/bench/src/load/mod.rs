@@ -1,7 +1,7 @@
 //! The load generator: clients on one thread that cost less than the server they measure.
 //!
 //! It writes WebSocket frames by hand, reads all connections through one buffer, and asks the kernel what the server
-//! spent meanwhile. [`run`] does one scenario; the program `load` prints what came out as one line of JSON.
+//! spent meanwhile. [`run()`] does one scenario; the program `load` prints what came out as one line of JSON.
 
 mod client;
 mod figures;
