@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::machine::today;
 use super::plan::{Planned, Rate, Setup, plan};
-use super::server::{Running, Server, can_pin};
+use super::server::{Running, Server, processors};
 use super::{Arguments, Machine, Point, Results, Scenario, Series, table};
 use crate::load::Figures;
 
@@ -30,7 +30,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
     let machine = Machine::this();
     let command = arguments.command.clone();
     let mut results = Results { machine, date: today(), command, scenarios: Vec::new() };
-    table::head(&results, can_pin());
+    table::head(&results, processors());
     let mut bench = Bench { arguments, reached: HashMap::new(), failures: Vec::new() };
     for scenario in &planned {
         let scenario = bench.scenario(scenario).await;

@@ -82,7 +82,8 @@ impl Running {
         let mut all = server.words().ok_or("it is not there")?;
         all.push("0".into());
         all.extend(words.split_whitespace().map(Into::into));
-        let mut child = command(all, pinned.then_some(0)).spawn()?;
+        let processor = processors().filter(|_| pinned).map(|[server, _]| server);
+        let mut child = command(all, processor).spawn()?;
         let pid = child.id().ok_or("it ended at once")?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("it has no output")?).lines();
         let line = tokio::time::timeout(TO_START, lines.next_line()).await??;
@@ -97,7 +98,8 @@ impl Running {
         all.extend(words.split_whitespace().map(Into::into));
         all.extend(["--address".into(), self.address.clone().into()]);
         all.extend(["--pid".into(), self.pid.to_string().into()]);
-        let mut child = command(all, pinned.then_some(1)).spawn()?;
+        let processor = processors().filter(|_| pinned).map(|[_, generator]| generator);
+        let mut child = command(all, processor).spawn()?;
         let mut text = String::new();
         let output = child.stdout.as_mut().ok_or("it has no output")?;
         tokio::time::timeout(TO_RUN, output.read_to_string(&mut text)).await??;
@@ -113,13 +115,13 @@ impl Running {
     }
 }
 
-/// A program that may open many files, on one processor alone if one is named.
-fn command(words: Vec<OsString>, processor: Option<usize>) -> Command {
-    let mut command = match processor.filter(|_| can_pin()) {
+/// A program that may open many files, on one processor alone if it is given.
+fn command(words: Vec<OsString>, processor: Option<String>) -> Command {
+    let mut command = match processor {
         None => Command::new("sh"),
         Some(processor) => {
             let mut command = Command::new("taskset");
-            command.arg("-c").arg(processor.to_string()).arg("sh");
+            command.args(["-c", &processor, "sh"]);
             command
         }
     };
@@ -130,7 +132,14 @@ fn command(words: Vec<OsString>, processor: Option<usize>) -> Command {
     command
 }
 
-/// Whether server and generator can each have a processor of their own.
-pub(super) fn can_pin() -> bool {
-    std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) && on_path("taskset")
+/// A processor for the server and one for the generator, where there are two and `taskset` is.
+pub(super) fn processors() -> Option<[String; 2]> {
+    let status = std::fs::read_to_string("/proc/self/status").ok().filter(|_| on_path("taskset"))?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let mut numbers = list.trim().split(',').flat_map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.parse().unwrap_or(1), last.parse().unwrap_or(0));
+        first..=last
+    });
+    Some([numbers.next()?.to_string(), numbers.next()?.to_string()])
 }

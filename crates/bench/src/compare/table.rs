@@ -3,30 +3,34 @@
 use super::{Point, Results, Scenario, Series};
 
 /// Details that are worth a line.
-const SHOWN: [&str; 16] = [
+const SHOWN: [&str; 17] = [
     "per_second",
-    "generator_us",
     "server_us",
     "server_share",
+    "generator_us",
     "generator_share",
+    "rate",
+    "failures",
     "p50_us",
     "p99_us",
     "p999_us",
-    "rate",
-    "failures",
+    "late_p99_us",
+    "quiet_p99_us",
+    "call_max_us",
+    "alone_delivery_us",
     "resident_kib",
     "heap_kib",
     "kernel_kib_both_ends",
-    "call_max_us",
-    "max_us",
-    "quiet_p99_us",
 ];
 
 /// Where and how it is measured.
-pub(super) fn head(results: &Results, pinned: bool) {
+pub(super) fn head(results: &Results, processors: Option<[String; 2]>) {
     let machine = &results.machine;
     println!("{}, {} processors, Linux {}", machine.processor, machine.cores, machine.kernel);
-    let pinned = if pinned { "server on processor 0, generator on 1" } else { "not pinned to processors" };
+    let pinned = processors.map_or_else(
+        || "not pinned to processors".to_owned(),
+        |[server, generator]| format!("server on processor {server}, generator on {generator}"),
+    );
     println!("{}; {pinned}", machine.rustc);
 }
 

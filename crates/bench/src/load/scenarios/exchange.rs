@@ -118,7 +118,9 @@ async fn exchange(options: &Options, exchanged: &Exchange) -> io::Result<Figures
             client.enter(&format!("/n{number}")).await?;
         }
     }
-    memory.put(&mut figures, "", options.connections)?;
+    if options.namespaces > 0 {
+        memory.put(&mut figures, "", options.connections)?;
+    }
     figures.extend(&exchanged.measure(options, connected, &mut clients).await?);
     Ok(figures)
 }
