@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::machine::today;
 use super::plan::{Planned, Rate, Setup, plan};
-use super::server::{Running, Server, processors};
+use super::server::{Running, Server, most_connections, processors};
 use super::{Arguments, Machine, Point, Results, Scenario, Series, table};
 use crate::load::Figures;
 
@@ -60,6 +60,13 @@ impl Bench<'_> {
         let mut rounds: HashMap<(Server, usize), Vec<Figures>> = HashMap::new();
         for round in 0..self.arguments.rounds.min(planned.rounds) {
             for (place, setup) in planned.setups.iter().enumerate() {
+                if !planned.shared && setup.connections() > most_connections() {
+                    let (name, connections) = (planned.name, setup.connections());
+                    eprintln!(
+                        "{name}: left out with {connections} connections, more than a process may have here"
+                    );
+                    continue;
+                }
                 for &server in &servers {
                     match self.once(planned, setup, server, &servers).await {
                         Ok(figures) => rounds.entry((server, place)).or_default().push(figures),
@@ -114,7 +121,23 @@ impl Bench<'_> {
         if let Some(rate) = rate {
             words += &format!(" --rate {rate:.0}");
         }
+        let servers = setup.connections().div_ceil(most_connections());
+        if servers > 1 {
+            return self.shared(server, setup, servers).await;
+        }
         self.load(server, &words, &setup.serve, planned.pinned).await
+    }
+
+    /// The same with the connections spread over several servers, each with a generator of its own.
+    async fn shared(&self, server: Server, setup: &Setup, servers: usize) -> Result<Figures, Error> {
+        let each = setup.connections() / servers;
+        let words = format!("{} --connections {each}", setup.load);
+        let mut tasks = Vec::new();
+        for _ in 0..servers {
+            tasks.push(self.load(server, &words, &setup.serve, true));
+        }
+        let all = futures_util::future::try_join_all(tasks).await?;
+        Ok(together(&all))
     }
 
     /// How many echoes the server manages in a second, measured once.
@@ -137,6 +160,25 @@ impl Bench<'_> {
     }
 }
 
+/// What several generators found together: sums of what is in all, else means.
+fn together(all: &[Figures]) -> Figures {
+    let mut together = Figures::default();
+    let number = all.len() as f64;
+    for (name, _) in all.iter().flat_map(Figures::iter) {
+        let sum: f64 = all.iter().filter_map(|figures| figures.get(name)).sum();
+        let value = match name {
+            "operations" | "per_second" | "pings" | "resident_kib_all" => sum,
+            _ if name.ends_with("_share") => sum,
+            // Each saw what the kernel keeps for all, and divided it among its own.
+            "kernel_kib_both_ends" => sum / number / number,
+            _ => sum / number,
+        };
+        together.set(name, value);
+    }
+    together.set("servers", number);
+    together
+}
+
 /// The same with no more than half a second and 500 clients.
 fn quick(load: &str) -> String {
     let mut words: Vec<String> = load.split_whitespace().map(str::to_owned).collect();
@@ -156,6 +198,22 @@ fn quick(load: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_several_found_is_summed_or_averaged() {
+        let found = |operations, resident, kernel| {
+            let mut figures = Figures::default();
+            figures.set("operations", operations);
+            figures.set("idle_share", 0.25);
+            figures.set("resident_kib", resident);
+            figures.set("kernel_kib_both_ends", kernel);
+            figures
+        };
+        let together = together(&[found(10.0, 1.0, 16.0), found(20.0, 2.0, 16.0)]);
+        let of = |name| together.get(name).unwrap();
+        assert_eq!((of("operations"), of("idle_share"), of("servers")), (30.0, 0.5, 2.0));
+        assert_eq!((of("resident_kib"), of("kernel_kib_both_ends")), (1.5, 8.0));
+    }
 
     #[test]
     fn what_is_quick_is_small() {

@@ -1,6 +1,7 @@
 //! Every scenario that is measured, and how.
 
 use super::server::Server::{self, Floor, Node, Ours, Socketioxide};
+use crate::load::Options;
 
 const ALL: &[Server] = &[Floor, Ours, Socketioxide, Node];
 const PEERS: &[Server] = &[Ours, Socketioxide, Node];
@@ -23,6 +24,8 @@ pub struct Planned {
     /// It is run no more often than this.
     pub(super) rounds: usize,
     pub(super) rate: Rate,
+    /// Whether several servers share the connections where one cannot have them all.
+    pub(super) shared: bool,
 }
 
 /// One point of a scenario.
@@ -33,6 +36,14 @@ pub(super) struct Setup {
     pub(super) load: String,
     /// Further words of the server's.
     pub(super) serve: String,
+}
+
+impl Setup {
+    /// How many connections there are.
+    pub(super) fn connections(&self) -> usize {
+        let options = Options::parse(self.load.split_whitespace().map(str::to_owned));
+        options.map_or(0, |options| options.connections + options.idle)
+    }
 }
 
 /// What decides the rate of a scenario that has one.
@@ -55,8 +66,8 @@ impl Planned {
     fn new(name: &'static str, title: &str, figure: &'static str, unit: &'static str) -> Self {
         let title = title.to_owned();
         let (axis, servers, setups) = (None, ALL, Vec::new());
-        let (pinned, rounds, rate) = (true, usize::MAX, Rate::Fixed);
-        Self { name, title, unit, figure, axis, servers, setups, pinned, rounds, rate }
+        let (pinned, rounds, rate, shared) = (true, usize::MAX, Rate::Fixed, false);
+        Self { name, title, unit, figure, axis, servers, setups, pinned, rounds, rate, shared }
     }
 
     fn of(mut self, servers: &'static [Server]) -> Self {
@@ -90,6 +101,11 @@ impl Planned {
 
     fn unpinned(mut self) -> Self {
         self.pinned = false;
+        self
+    }
+
+    fn shared(mut self) -> Self {
+        self.shared = true;
         self
     }
 
@@ -210,6 +226,7 @@ fn storms() -> Vec<Planned> {
         new("idle50k", "50 000 idle connections with heartbeats", "idle_share", "of one processor's time")
             .of(RUST)
             .rounds(1)
+            .shared()
             .load("idle --connections 50000 --spread --seconds 60"),
     ]
 }
@@ -223,7 +240,8 @@ fn curves() -> Vec<Planned> {
             .of(RUST)
             .curve(
                 "idle connections",
-                &[1000, 2000, 5000, 10_000, 20_000, 50_000],
+                // Many systems allow a process 20 000 files.
+                &[1000, 2000, 5000, 10_000, 19_000, 50_000],
                 |idle| format!("echo --idle {idle} --spread --seconds 4"),
                 nothing,
             ),
@@ -267,7 +285,7 @@ fn curves() -> Vec<Planned> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{Options, SCENARIOS};
+    use crate::load::SCENARIOS;
 
     #[test]
     fn every_scenario_is_one_that_the_generator_knows() {

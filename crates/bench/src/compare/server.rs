@@ -12,8 +12,10 @@ use crate::load::Figures;
 
 type Error = Box<dyn std::error::Error>;
 
-/// How many files a process may have open: more connections than any scenario has.
+/// How many files a process may have open, if it is allowed so many: more connections than any scenario has.
 const FILES: usize = 120_000;
+/// How many files a process may need beside those that are connections.
+const OTHER_FILES: usize = 200;
 /// How long a server may take to listen.
 const TO_START: Duration = Duration::from_secs(20);
 /// How long one run may take.
@@ -130,6 +132,16 @@ fn command(words: Vec<OsString>, processor: Option<String>) -> Command {
     command.arg("-c").arg(script).arg("sh").args(words);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     command
+}
+
+/// How many connections one process can have.
+pub(super) fn most_connections() -> usize {
+    let files = std::fs::read_to_string("/proc/self/limits").ok().and_then(|limits| {
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    });
+    // Who may raise the limit beyond its present end is not known; it goes as far as that for certain.
+    files.unwrap_or(FILES).min(FILES).saturating_sub(OTHER_FILES).max(1)
 }
 
 /// A processor for the server and one for the generator, where there are two and `taskset` is.

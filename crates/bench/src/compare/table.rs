@@ -3,12 +3,13 @@
 use super::{Point, Results, Scenario, Series};
 
 /// Details that are worth a line.
-const SHOWN: [&str; 17] = [
+const SHOWN: [&str; 18] = [
     "per_second",
     "server_us",
     "server_share",
     "generator_us",
     "generator_share",
+    "servers",
     "rate",
     "failures",
     "p50_us",
