@@ -108,7 +108,8 @@ async fn exchange(options: &Options, exchanged: &Exchange) -> io::Result<Figures
     let mut figures = Figures::default();
     if options.idle > 0 {
         let memory = Memory::now(options)?;
-        setup::idle(options, &mut clients).await?;
+        let numbers = options.connections..options.connections + options.idle;
+        setup::stand(options, numbers, &mut clients).await?;
         memory.put(&mut figures, "idle_", options.idle)?;
     }
     let memory = Memory::now(options)?;

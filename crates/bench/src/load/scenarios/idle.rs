@@ -18,15 +18,11 @@ pub(in crate::load) async fn run(options: &Options) -> io::Result<Figures> {
     let number = options.connections;
     let (memory, kernel) = (Memory::now(options)?, kernel_kib()?);
     let start = Start::now(server)?;
-    let opened = setup::connect(options, 0..number).await?;
+    let mut clients = Clients::default();
+    let pings = setup::stand(options, 0..number, &mut clients).await?;
     let mut figures = start.measured(number as u64)?.figures();
 
-    let pings = std::rc::Rc::default();
-    let mut clients = Clients::default();
-    for client in opened {
-        clients.spawn(client.idle(std::rc::Rc::clone(&pings)));
-    }
-    let start = Start::now(server)?;
+    let (start, before) = (Start::now(server)?, pings.get());
     if let Span::Seconds(seconds) = options.span {
         clients.during(tokio::time::sleep(Duration::from_secs_f64(seconds))).await?;
     }
@@ -34,7 +30,7 @@ pub(in crate::load) async fn run(options: &Options) -> io::Result<Figures> {
     memory.put(&mut figures, "", number)?;
     // A connection has two ends here, and both are in the same kernel.
     figures.set("kernel_kib_both_ends", (kernel_kib()? - kernel) / number as f64);
-    figures.set("pings", std::cell::Cell::get(&*pings) as f64);
+    figures.set("pings", (pings.get() - before) as f64);
     figures.set("idle_share", standing.server.as_secs_f64() / standing.elapsed.as_secs_f64());
     Ok(figures)
 }

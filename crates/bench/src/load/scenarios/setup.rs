@@ -5,11 +5,12 @@ use std::io;
 use std::ops::Range;
 use std::rc::Rc;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::load::client::Client;
 use crate::load::handshake::Target;
-use crate::load::meter::Clients;
+use crate::load::meter::{Clients, Meter};
 use crate::load::{Figures, Options, Process};
 
 /// How many connections are being opened at a time.
@@ -43,18 +44,30 @@ pub(super) async fn connect(options: &Options, numbers: Range<usize>) -> io::Res
     Ok(clients)
 }
 
-/// Connects the clients that stand idle, whose numbers follow those of the others, and gives the number of pings that
-/// all of them answer.
+/// Connects clients with these numbers that do nothing but answer pings, from when each of them is there; gives the
+/// number of pings that they will have answered.
 ///
 /// # Errors
 ///
 /// If one does not get in.
-pub(super) async fn idle(options: &Options, clients: &mut Clients) -> io::Result<Rc<Cell<u64>>> {
-    let numbers = options.connections..options.connections + options.idle;
-    let pings = Rc::default();
-    for client in connect(options, numbers).await? {
-        clients.spawn(client.idle(Rc::clone(&pings)));
+pub(super) async fn stand(
+    options: &Options,
+    numbers: Range<usize>,
+    clients: &mut Clients,
+) -> io::Result<Rc<Cell<u64>>> {
+    let (target, number) = (target(options), numbers.len() as u64);
+    let (gate, opened, pings) = (Rc::new(Semaphore::new(AT_ONCE)), Rc::new(Meter::default()), Rc::default());
+    for number in numbers {
+        let (gate, opened, pings) = (gate.clone(), opened.clone(), Rc::clone(&pings));
+        clients.spawn(async move {
+            let turn = gate.acquire().await.map_err(io::Error::other)?;
+            let client = Client::connect(&target, number).await?;
+            drop(turn);
+            opened.add(1);
+            client.idle(pings).await
+        });
     }
+    clients.during(opened.reach(number)).await?;
     Ok(pings)
 }
 
