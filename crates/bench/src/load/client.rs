@@ -136,24 +136,32 @@ impl Client {
 
     /// The first packet that begins so; those before it are dropped, and those that came together with it.
     async fn wait_for_any(&mut self, start: &[u8]) -> io::Result<Vec<u8>> {
-        let mut found = None;
+        let (mut found, mut pinged) = (None, false);
         let mut look = |packet: &[u8]| {
+            // A ping may come together with the answer to the handshake.
+            pinged |= packet == b"2";
             if found.is_none() && packet.starts_with(start) {
                 found = Some(packet.to_vec());
             }
         };
         let used = frame::read(&self.rest, &mut look)?;
         self.rest.drain(..used);
-        while found.is_none() {
-            self.packets(|packet| {
+        self.rest.shrink_to_fit();
+        loop {
+            if std::mem::take(&mut pinged) {
+                self.send(PONG).await?;
+            }
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            self.read(|packet| {
+                pinged |= packet == b"2";
                 if found.is_none() && packet.starts_with(start) {
                     found = Some(packet.to_vec());
                 }
             })
             .await?;
         }
-        self.rest.shrink_to_fit();
-        found.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -207,4 +215,37 @@ pub(super) async fn send(writer: &OwnedWriteHalf, mut frames: &[u8]) -> io::Resu
 /// What stands before a packet's arguments for its namespace: nothing for `/`, else its name and a comma.
 pub(super) fn prefix(namespace: &str) -> String {
     if namespace == "/" { String::new() } else { format!("{namespace},") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_ping_that_comes_with_the_handshake_is_answered() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let target = Target { address: listener.local_addr().unwrap(), browser: true, spread: true };
+        let server = async {
+            let (mut stream, client) = listener.accept().await.unwrap();
+            assert_eq!(client.ip(), Ipv4Addr::new(127, 0, 0, 2));
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut request).await.unwrap();
+            }
+            assert!(String::from_utf8(request).unwrap().contains("Cookie: "));
+            stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x020{\x81\x012").await.unwrap();
+            let expected = [PONG, &frame::text("40")].concat();
+            let mut sent = vec![0; expected.len()];
+            stream.read_exact(&mut sent).await.unwrap();
+            assert_eq!(sent, expected);
+            stream.write_all(b"\x81\x0340{").await.unwrap();
+        };
+        let (client, ()) = tokio::join!(Client::connect(&target, 0), server);
+        client.unwrap();
+    }
 }
