@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod load;
+pub mod results;
 mod serve;
 
 pub use serve::{Settings, TURNS, serve};

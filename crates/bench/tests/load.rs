@@ -5,8 +5,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use tower_socketio_bench::compare::Results;
 use tower_socketio_bench::load::{Figures, Options, Span, run};
+use tower_socketio_bench::results::Results;
 
 const CLIENTS: usize = 10;
 const OPERATIONS: u64 = 50;

@@ -4,24 +4,23 @@ use std::fs;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Machine;
+use crate::results::Machine;
 
-impl Machine {
-    /// This machine; what it does not say is `unknown` or 0.
-    pub fn this() -> Self {
-        let unknown = || "unknown".to_owned();
-        let processor = field("/proc/cpuinfo", "model name");
-        let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
-        Self {
-            processor: processor.unwrap_or_else(unknown),
-            cores: std::thread::available_parallelism().map_or(1, Into::into),
-            memory_kib: memory.trim_end_matches(" kB").parse().unwrap_or(0),
-            kernel: kernel.map_or_else(unknown, |text| text.trim().to_owned()),
-            rustc: version("rustc").unwrap_or_else(unknown),
-            node: version("node"),
-            allocator: if cfg!(target_env = "gnu") { "glibc" } else { "the system's" }.to_owned(),
-        }
+/// This machine; what it does not say is `unknown` or 0.
+pub fn this_machine() -> Machine {
+    let unknown = || "unknown".to_owned();
+    let processor = field("/proc/cpuinfo", "model name");
+    let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+    let cores = std::thread::available_parallelism().map_or(1, Into::into);
+    Machine {
+        processor: processor.unwrap_or_else(unknown),
+        cores: u32::try_from(cores).unwrap_or(u32::MAX),
+        memory_kib: memory.trim_end_matches(" kB").parse().unwrap_or(0),
+        kernel: kernel.map_or_else(unknown, |text| format!("Linux {}", text.trim())),
+        rustc: version("rustc").unwrap_or_else(unknown),
+        node: version("node"),
+        allocator: if cfg!(target_env = "gnu") { "glibc" } else { "the system's" }.to_owned(),
     }
 }
 

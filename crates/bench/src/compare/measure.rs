@@ -5,44 +5,47 @@ use std::collections::HashMap;
 use super::machine::today;
 use super::plan::{Planned, Rate, Setup, plan};
 use super::server::{Running, Server, most_connections, processors};
-use super::{Arguments, Machine, Point, Results, Scenario, Series, table};
+use super::{Arguments, rounds, table, this_machine};
 use crate::load::Figures;
+use crate::results::{Results, Scenario, Series};
 
 type Error = Box<dyn std::error::Error>;
 
-/// Measures, prints a table as it goes, and writes the results.
+/// Measures, prints a table as it goes, and writes the results after every scenario.
 ///
-/// If only some scenarios were asked for, what the file has of the others stays in it. Dropping the future ends what
-/// was started.
+/// What the file has of other scenarios stays in it if it comes from this machine. Dropping the future ends what was
+/// started.
 ///
 /// # Errors
 ///
 /// If a scenario has no name that there is, or a server failed in it; the results of the rest are written nevertheless.
 pub async fn run(arguments: &Arguments) -> Result<(), Error> {
     let mut planned = plan();
+    let names: Vec<_> = planned.iter().map(Planned::name).collect();
     if let Some(only) = &arguments.only {
-        if let Some(name) = only.iter().find(|name| planned.iter().all(|it| it.name() != **name)) {
-            let names: Vec<_> = planned.iter().map(Planned::name).collect();
+        if let Some(name) = only.iter().find(|name| !names.contains(&name.as_str())) {
             return Err(format!("there is no scenario {name}; there are {}", names.join(", ")).into());
         }
         planned.retain(|it| only.iter().any(|name| it.name() == name));
     }
-    let machine = Machine::this();
-    let command = arguments.command.clone();
+    let (machine, command) = (this_machine(), arguments.command.clone());
     let mut results = Results { machine, date: today(), command, scenarios: Vec::new() };
+    if let Ok(before) = Results::read(&arguments.out)
+        && before.machine == results.machine
+    {
+        results.scenarios = before.scenarios;
+    }
+    if let Some(directory) = arguments.out.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
     table::head(&results, processors());
     let mut bench = Bench { arguments, reached: HashMap::new(), failures: Vec::new() };
     for scenario in &planned {
         let scenario = bench.scenario(scenario).await;
         table::scenario(&scenario);
-        results.scenarios.push(scenario);
+        rounds::put(&mut results.scenarios, scenario, &names);
+        results.save(&arguments.out)?;
     }
-    if arguments.only.is_some()
-        && let Ok(before) = Results::read(&arguments.out)
-    {
-        results.keep(before);
-    }
-    results.write(&arguments.out)?;
     println!("\n{}", arguments.out.display());
     if bench.failures.is_empty() { Ok(()) } else { Err(bench.failures.join("\n").into()) }
 }
@@ -57,7 +60,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     async fn scenario(&mut self, planned: &Planned) -> Scenario {
         let servers: Vec<_> = planned.servers.iter().copied().filter(|server| server.is_there()).collect();
-        let mut rounds: HashMap<(Server, usize), Vec<Figures>> = HashMap::new();
+        let mut found: HashMap<(Server, usize), Vec<Figures>> = HashMap::new();
         for round in 0..self.arguments.rounds.min(planned.rounds) {
             for (place, setup) in planned.setups.iter().enumerate() {
                 if !planned.shared && setup.connections() > most_connections() {
@@ -69,7 +72,7 @@ impl Bench<'_> {
                 }
                 for &server in &servers {
                     match self.once(planned, setup, server, &servers).await {
-                        Ok(figures) => rounds.entry((server, place)).or_default().push(figures),
+                        Ok(figures) => found.entry((server, place)).or_default().push(figures),
                         Err(error) => {
                             let x = setup.x.map(|x| format!(" at {x}")).unwrap_or_default();
                             let (name, round) = (planned.name, round + 1);
@@ -84,7 +87,7 @@ impl Bench<'_> {
         let series = servers.iter().map(|&server| {
             let points = planned.setups.iter().enumerate();
             let points = points.filter_map(|(place, setup)| {
-                Point::of(setup.x, rounds.get(&(server, place))?, planned.figure)
+                rounds::point(setup.x, found.get(&(server, place))?, planned.figure)
             });
             Series { server: server.name().into(), points: points.collect() }
         });

@@ -4,11 +4,11 @@ mod arguments;
 mod machine;
 mod measure;
 mod plan;
-mod results;
+mod rounds;
 mod server;
 mod table;
 
 pub use arguments::Arguments;
+pub use machine::this_machine;
 pub use measure::run;
-pub use plan::plan;
-pub use results::{Machine, Point, Results, Scenario, Series};
+pub use plan::{Planned, plan};

@@ -1,6 +1,6 @@
 //! The results for a reader at a terminal.
 
-use super::{Point, Results, Scenario, Series};
+use crate::results::{Point, Results, Scenario, Series};
 
 /// Details that are worth a line.
 const SHOWN: [&str; 18] = [
@@ -27,7 +27,7 @@ const SHOWN: [&str; 18] = [
 /// Where and how it is measured.
 pub(super) fn head(results: &Results, processors: Option<[String; 2]>) {
     let machine = &results.machine;
-    println!("{}, {} processors, Linux {}", machine.processor, machine.cores, machine.kernel);
+    println!("{}, {} processors, {}", machine.processor, machine.cores, machine.kernel);
     let pinned = processors.map_or_else(
         || "not pinned to processors".to_owned(),
         |[server, generator]| format!("server on processor {server}, generator on {generator}"),

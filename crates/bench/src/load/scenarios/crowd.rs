@@ -64,7 +64,7 @@ pub(in crate::load) async fn run(options: &Options) -> io::Result<Figures> {
     let joins = quiet.cost.server_us() * both.joins as f64;
     let deliveries = both.cost.server.as_secs_f64().mul_add(1e6, -joins) / both.deliveries.max(1) as f64;
     figures.set("join_us", quiet.cost.server_us());
-    figures.set("delivery_us", deliveries);
+    figures.set("delivery_us", deliveries.max(0.0));
     figures.set("alone_delivery_us", alone.cost.server_us());
     figures.set("joins", both.joins as f64);
     figures.set("deliveries", both.deliveries as f64);

@@ -29,7 +29,7 @@ pub(in crate::load) async fn run(options: &Options) -> io::Result<Figures> {
     let standing = start.measured(number as u64)?;
     memory.put(&mut figures, "", number)?;
     // A connection has two ends here, and both are in the same kernel.
-    figures.set("kernel_kib_both_ends", (kernel_kib()? - kernel) / number as f64);
+    figures.set("kernel_kib_both_ends", (kernel_kib()? - kernel).max(0.0) / number as f64);
     figures.set("pings", (pings.get() - before) as f64);
     figures.set("idle_share", standing.server.as_secs_f64() / standing.elapsed.as_secs_f64());
     Ok(figures)

@@ -98,8 +98,9 @@ impl Memory {
     /// If there is no such process any more.
     pub(super) fn put(&self, figures: &mut Figures, prefix: &str, number: usize) -> io::Result<()> {
         let (resident, heap) = (self.server.resident_kib()?, self.server.heap_kib()?);
-        figures.set(&format!("{prefix}resident_kib"), (resident - self.resident_kib) / number as f64);
-        figures.set(&format!("{prefix}heap_kib"), (heap - self.heap_kib) / number as f64);
+        figures
+            .set(&format!("{prefix}resident_kib"), (resident - self.resident_kib).max(0.0) / number as f64);
+        figures.set(&format!("{prefix}heap_kib"), (heap - self.heap_kib).max(0.0) / number as f64);
         figures.set("resident_kib_all", resident);
         Ok(())
     }
