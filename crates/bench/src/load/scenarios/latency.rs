@@ -1,10 +1,10 @@
 //! Echoes at a fixed rate.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
@@ -26,7 +26,7 @@ use crate::load::{Figures, Options, Quantiles};
 pub(in crate::load) async fn run(options: &Options) -> io::Result<Figures> {
     let packet = format!(r#"42["echo","{}"]"#, "x".repeat(options.size));
     let (meter, mut clients) = (Rc::new(Meter::default()), Clients::default());
-    let times: Rc<RefCell<Vec<(Instant, Instant)>>> = Rc::default();
+    let times: Rc<RefCell<Vec<Duration>>> = Rc::default();
     let mut writers = Vec::new();
     for client in setup::connect(options, 0..options.connections).await? {
         let (reader, writer) = client.split();
@@ -37,15 +37,11 @@ pub(in crate::load) async fn run(options: &Options) -> io::Result<Figures> {
     }
     let (frame, rate) = (frame::text(&packet), options.rate);
     let late = Rc::new(RefCell::new(Quantiles::default()));
-    let (late_too, ended) = (late.clone(), Rc::new(Cell::new(false)));
-    let ended_too = ended.clone();
+    let late_too = late.clone();
     clients.spawn(async move {
         let mut pace = Pace::new(rate);
         for line in writers.iter().cycle() {
             let due = pace.next().await;
-            if ended_too.get() {
-                break;
-            }
             late_too.borrow_mut().add(due.elapsed());
             line.due.borrow_mut().push_back(due);
             send(&line.writer, &frame).await?;
@@ -53,13 +49,11 @@ pub(in crate::load) async fn run(options: &Options) -> io::Result<Figures> {
         Ok(())
     });
     let measured = clients.measure(&meter, options).await?;
-    ended.set(true);
     let mut figures = measured.figures();
     let (mut all, times) = (Quantiles::default(), times.borrow());
-    let counted = times.len().saturating_sub(usize::try_from(measured.operations).map_err(io::Error::other)?);
-    for (due, answered) in &times[counted..] {
-        all.add(answered.saturating_duration_since(*due));
-    }
+    // Those before are of the time to warm up.
+    let counted = usize::try_from(measured.operations).map_err(io::Error::other)?;
+    times.iter().rev().take(counted).for_each(|time| all.add(*time));
     figures.set("rate", rate);
     all.put(&mut figures, "");
     late.borrow_mut().put(&mut figures, "late_");
@@ -77,7 +71,7 @@ async fn answers(
     line: Rc<Line>,
     packet: String,
     meter: Rc<Meter>,
-    times: Rc<RefCell<Vec<(Instant, Instant)>>>,
+    times: Rc<RefCell<Vec<Duration>>>,
 ) -> io::Result<()> {
     loop {
         let (mut answers, mut ping, mut other) = (0, false, false);
@@ -96,7 +90,8 @@ async fn answers(
         let now = Instant::now();
         for _ in 0..answers {
             let due = line.due.borrow_mut().pop_front();
-            times.borrow_mut().push((due.ok_or_else(|| io::Error::other("more answers than events"))?, now));
+            let due = due.ok_or_else(|| io::Error::other("more answers than events"))?;
+            times.borrow_mut().push(now.saturating_duration_since(due));
         }
         meter.add(answers);
     }

@@ -19,13 +19,15 @@ impl Pace {
     /// Waits for the next moment and gives it, even if it is over.
     ///
     /// The runtime's timers are no finer than a millisecond: up to the moment itself it only yields, and the thread
-    /// does not sleep.
+    /// does not sleep. It yields once even if it is late, so that answers are read.
     pub(super) async fn next(&mut self) -> Instant {
         let due = self.start + Duration::from_secs_f64(self.begun as f64 / self.rate);
         self.begun += 1;
-        while Instant::now() < due {
+        loop {
             tokio::task::yield_now().await;
+            if Instant::now() >= due {
+                return due;
+            }
         }
-        due
     }
 }
