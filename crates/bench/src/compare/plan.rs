@@ -217,12 +217,15 @@ fn storms() -> Vec<Planned> {
             .load("storm_closed --connections 10000"),
         new(
             "crowd",
-            "Broadcast to 10 000 while 1 000 others join and leave in a second",
+            "Broadcast to 10 000 while 1 000 others join and leave in a second, on two worker threads",
             "delivery_us",
             "µs of processor time for each delivery",
         )
         .of(RUST)
-        .load("crowd --connections 10000 --rate 1000 --seconds 10"),
+        .load("crowd --connections 10000 --rate 1000 --seconds 10")
+        // One thread alone would never find a lock taken.
+        .serve("2")
+        .unpinned(),
         new("idle50k", "50 000 idle connections with heartbeats", "idle_share", "of one processor's time")
             .of(RUST)
             .rounds(1)

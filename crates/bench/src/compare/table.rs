@@ -3,7 +3,7 @@
 use crate::results::{Point, Results, Scenario, Series};
 
 /// Details that are worth a line.
-const SHOWN: [&str; 18] = [
+const SHOWN: [&str; 19] = [
     "per_second",
     "server_us",
     "server_share",
@@ -17,6 +17,7 @@ const SHOWN: [&str; 18] = [
     "p999_us",
     "late_p99_us",
     "quiet_p99_us",
+    "call_p99_us",
     "call_max_us",
     "alone_delivery_us",
     "resident_kib",
