@@ -1,5 +1,6 @@
 //! The chores of this project, from one command: `cargo xtask` prints which there are.
 
+mod bench;
 mod check;
 mod chores;
 mod costs;
@@ -25,7 +26,9 @@ usage: cargo xtask <chore>
   test browser                the chat example and the official client in Chromium
   test costs                  system calls and instructions for each event, delivery and connection
   costs --write               makes today's instructions the baseline of that
-  fuzz [seconds] [target]     every fuzz target, or one, for 60 seconds each";
+  fuzz [seconds] [target]     every fuzz target, or one, for 60 seconds each
+  bench [--rounds N] [--only SCENARIO,…] [--out FILE] [--quick]
+                              this library, its peers and the floor under the same load";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -51,6 +54,7 @@ fn run(chores: &mut Chores, words: &[&str]) -> Option<Result> {
         ["test", "browser"] => test::one(chores, test::browser),
         ["test", "costs"] => costs::chore::test(chores),
         ["costs", "--write"] => costs::chore::write(chores),
+        ["bench", options @ ..] => bench::run(chores, options),
         ["fuzz", options @ ..] => fuzz::run(chores, &fuzz::Options::parse(options)?),
         _ => return None,
     })

@@ -1,27 +1,68 @@
 //! socketioxide under the same load: `serve-socketioxide PORT [WORKER THREADS]`.
 
+use std::time::Instant;
+
 use axum::serve::ListenerExt;
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
+use tower_socketio_bench::TURNS;
 
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Error> {
-    tower_socketio_bench::serve(async |port| {
-        let (layer, io) = SocketIo::builder().max_buffer_size(1024).build_layer();
+    tower_socketio_bench::serve(async |listener, settings| {
+        let mut builder = SocketIo::builder().max_buffer_size(1024);
+        if let Some(bytes) = settings.max_payload {
+            builder = builder.max_payload(bytes as u64).ws_max_message_size(bytes).ws_max_frame_size(bytes);
+        }
+        let (layer, io) = builder.build_layer();
         io.ns("/", on_connect);
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+        for number in 0..settings.namespaces {
+            io.ns(format!("/n{number}"), async |socket: SocketRef| socket.on("echo", echo));
+        }
         // Its own connections would wait for delayed acknowledgements.
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        Ok(axum::serve(listener, axum::Router::new().layer(layer)).await?)
+        let app = axum::Router::new().layer(layer);
+        Ok(tokio::spawn(async move { axum::serve(listener, app).await }).await??)
     })
 }
 
 async fn on_connect(socket: SocketRef) {
     socket.join("r");
-    socket.on("echo", async |socket: SocketRef, Data::<String>(data)| drop(socket.emit("echo", &data)));
+    socket.on("echo", echo);
     socket.on("ack", async |Data::<String>(data), ack: AckSender| drop(ack.send(&data)));
     socket.on("bcast", async |io: SocketIo, Data::<String>(data)| {
         drop(io.to("r").emit("bcast", &data).await);
     });
+    socket.on("to", async |io: SocketIo, Data::<(String, String)>((room, data))| {
+        drop(io.to(room).emit("bcast", &data).await);
+    });
+    socket.on("join", async |socket: SocketRef, Data::<Vec<String>>(rooms), ack: AckSender| {
+        timed(ack, || socket.join(rooms));
+    });
+    socket.on("leave", async |socket: SocketRef, Data::<Vec<String>>(rooms), ack: AckSender| {
+        timed(ack, || socket.leave(rooms));
+    });
+    socket.on("turns", async |socket: SocketRef, Data::<usize>(rooms), ack: AckSender| {
+        for turn in 0..TURNS {
+            let room = format!("m{}", turn % rooms.max(1));
+            socket.leave(room.clone());
+            socket.join(room);
+        }
+        drop(ack.send(&rooms));
+    });
+    socket.on("sum", async |Data::<Vec<f64>>(numbers), ack: AckSender| {
+        drop(ack.send(&numbers.iter().sum::<f64>()));
+    });
+}
+
+async fn echo(socket: SocketRef, Data(data): Data<String>) {
+    drop(socket.emit("echo", &data));
+}
+
+/// Acknowledges with the nanoseconds that something took.
+fn timed(ack: AckSender, what: impl FnOnce()) {
+    let start = Instant::now();
+    what();
+    drop(ack.send(&u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)));
 }

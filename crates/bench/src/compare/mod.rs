@@ -1,0 +1,14 @@
+//! Servers in turn under the same load, and what came out: a table, and a file of results.
+
+mod arguments;
+mod machine;
+mod measure;
+mod plan;
+mod rounds;
+mod server;
+mod table;
+
+pub use arguments::Arguments;
+pub use machine::this_machine;
+pub use measure::run;
+pub use plan::{Planned, plan};

@@ -1,0 +1,14 @@
+//! The scenarios: each connects its clients, lets them do one thing, and says what it cost.
+
+pub(super) mod broadcast;
+pub(super) mod churn;
+pub(super) mod crowd;
+pub(super) mod exchange;
+pub(super) mod idle;
+pub(super) mod latency;
+pub(super) mod polling;
+pub(super) mod rooms;
+pub(super) mod storm;
+
+mod pace;
+mod setup;
