@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use tower::ServiceExt;
-use tower_socketio::{DisconnectReason, Namespace, SocketIo, SocketIoService, TestClient};
+use tower_socketio::{DisconnectReason, Namespace, Socket, SocketIo, SocketIoService, TestClient};
 
 use crate::support::{Log, Raw, Test, idle, join, serve};
 
@@ -130,5 +130,35 @@ async fn a_connection_may_end_itself() -> Test {
     drop(client);
     idle().await;
     assert_eq!(io.connections(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_peer_that_ends_its_side_gets_what_was_sent_before_and_then_the_end() -> Test {
+    const EVENTS: usize = 28;
+    let (log, text) = (Log::new(), "x".repeat(32 * 1024));
+    let (left, sent) = (log.clone(), text.clone());
+    let io = serve(
+        Namespace::new()
+            .on_connect(async move |socket: Socket| {
+                (0..EVENTS).for_each(|_| drop(socket.emit("text", &sent)));
+            })
+            .on_disconnect(async move |reason: DisconnectReason| left.push(reason)),
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let stream = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
+    let router = axum::Router::new().layer(io.layer());
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let mut raw = Raw::over(stream, "", &[]).await;
+    raw.enter("/").await;
+    // More waits than fits in between.
+    raw.end().await;
+    assert_eq!(log.reach(1).await, ["transport close"]);
+    let expected = format!(r#"42["text","{text}"]"#);
+    for _ in 0..EVENTS {
+        assert_eq!(raw.next().await, expected);
+    }
+    assert_eq!(raw.maybe_next().await, None);
+    serving.abort();
     Ok(())
 }

@@ -12,7 +12,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -183,6 +183,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Raw<T> {
 
     pub(crate) async fn send_binary(&mut self, bytes: &[u8]) {
         self.0.send(Message::binary(bytes.to_vec())).await.expect("the connection takes it");
+    }
+
+    /// Ends the stream of bytes to the server, without a Close frame.
+    pub(crate) async fn end(&mut self) {
+        self.0.get_mut().shutdown().await.expect("the connection is open");
     }
 
     /// The next packet; pings are answered and left out.
