@@ -63,7 +63,7 @@ pub struct Scenario {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Series {
-    /// The server's name: `floor`, `tower-socketio`, `socketioxide` or `socket.io`.
+    /// The server's name: `floor`, `axum alone`, `tower-socketio`, `socketioxide` or `socket.io`.
     pub server: String,
     /// In the order of `x`.
     pub points: Vec<Point>,

@@ -13,6 +13,7 @@ const OPERATIONS: u64 = 50;
 
 const OURS: &str = env!("CARGO_BIN_EXE_serve");
 const FLOOR: &str = env!("CARGO_BIN_EXE_serve-floor");
+const AXUM: &str = env!("CARGO_BIN_EXE_serve-axum");
 #[cfg(feature = "peers")]
 const SOCKETIOXIDE: &str = env!("CARGO_BIN_EXE_serve-socketioxide");
 
@@ -153,6 +154,14 @@ fn the_floor_satisfies_the_generator() {
     answers_everything(FLOOR);
     delivers_to_everybody(FLOOR);
     keeps_idle_connections(FLOOR);
+}
+
+#[test]
+fn axum_alone_takes_connections_and_polls() {
+    keeps_idle_connections(AXUM);
+    let server = Server::start(AXUM, &[]);
+    assert!(done(&server.load("churn", |_| {})) >= OPERATIONS as f64);
+    assert!(done(&server.load("polling", |_| {})) >= OPERATIONS as f64);
 }
 
 #[cfg(feature = "peers")]

@@ -1,9 +1,11 @@
 //! Every scenario that is measured, and how.
 
-use super::server::Server::{self, Floor, Node, Ours, Socketioxide};
+use super::server::Server::{self, Axum, Floor, Node, Ours, Socketioxide};
 use crate::load::Options;
 
 const ALL: &[Server] = &[Floor, Ours, Socketioxide, Node];
+/// Where requests of HTTP are what is measured.
+const HTTP: &[Server] = &[Floor, Axum, Ours, Socketioxide, Node];
 const PEERS: &[Server] = &[Ours, Socketioxide, Node];
 const RUST: &[Server] = &[Ours, Socketioxide];
 const ALONE: &[Server] = &[Ours];
@@ -135,8 +137,10 @@ fn table() -> Vec<Planned> {
         new("idle", "5 000 idle connections", "resident_kib", MEMORY)
             .load("idle --connections 5000 --seconds 2"),
         new("connect", "Opening 5 000 connections, 64 at a time", "server_us", CONNECTION)
+            .of(HTTP)
             .load("idle --connections 5000 --seconds 0"),
         new("churn", "Clients that come and go, 50 at a time", "server_us", CONNECTION)
+            .of(HTTP)
             .load("churn --connections 50 --seconds 4"),
         new("echo", "Echo, 1 in flight on each of 100 connections", "server_us", ECHO)
             .load("echo --seconds 4"),
@@ -156,7 +160,7 @@ fn table() -> Vec<Planned> {
         new("broadcast8", "Broadcast to 1 000, 8 in flight", "server_us", DELIVERY)
             .load("broadcast --connections 1000 --in-flight 8 --seconds 4"),
         new("polling", "Echo over HTTP long-polling on 100 connections", "server_us", ECHO)
-            .of(PEERS)
+            .of(&[Axum, Ours, Socketioxide, Node])
             .load("polling --seconds 4"),
         new("idle_headers", "5 000 idle connections of browsers, headers kept", "resident_kib", MEMORY)
             .load("idle --connections 5000 --seconds 2 --browser")

@@ -25,6 +25,8 @@ const TO_RUN: Duration = Duration::from_secs(400);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Server {
     Floor,
+    /// axum and hyper without Socket.IO; it knows handshakes and polls only.
+    Axum,
     Ours,
     Socketioxide,
     Node,
@@ -34,6 +36,7 @@ impl Server {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
+            Self::Axum => "axum alone",
             Self::Ours => "tower-socketio",
             Self::Socketioxide => "socketioxide",
             Self::Node => "socket.io",
@@ -44,6 +47,7 @@ impl Server {
     fn words(self) -> Option<Vec<OsString>> {
         match self {
             Self::Floor => built("serve-floor"),
+            Self::Axum => built("serve-axum"),
             Self::Ours => built("serve"),
             Self::Socketioxide => built("serve-socketioxide"),
             Self::Node => {
