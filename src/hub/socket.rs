@@ -103,8 +103,9 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Larger buffers are given back to the allocator.
-const SCRATCH_KEPT: usize = 64 * 1024;
+/// Larger buffers are given back to the allocator. Memory that goes back and forth is memory that the system has to clear:
+/// for events of 64 KiB that cost four times what all the rest did.
+const SCRATCH_KEPT: usize = 2 * 1024 * 1024;
 
 pub(super) fn with_scratch<R>(f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let mut buffer = SCRATCH.take();

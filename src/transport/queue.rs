@@ -136,11 +136,7 @@ impl OutQueue {
         let tail = self.tail();
         let before = tail.len();
         write(tail);
-        let length = tail.len();
-        self.bytes += length - before;
-        if length >= LARGE {
-            self.cut();
-        }
+        self.bytes += tail.len() - before;
     }
 
     /// Appends a packet that is framed already.
@@ -164,15 +160,11 @@ impl OutQueue {
             self.cut();
             self.many().chunks.push_back(bytes.clone());
         } else {
-            let tail = self.tail();
-            tail.extend_from_slice(bytes);
-            if tail.len() >= LARGE {
-                self.cut();
-            }
+            self.tail().extend_from_slice(bytes);
         }
     }
 
-    /// The buffer at the end of the stream.
+    /// The buffer at the end of the stream, with room for more.
     fn tail(&mut self) -> &mut Vec<u8> {
         if let Store::One(bytes) = &self.store {
             if bytes.len() < LARGE {
@@ -182,6 +174,14 @@ impl OutQueue {
             } else {
                 self.many();
             }
+        }
+        let is_full = match &self.store {
+            Store::Tail(tail) => tail.len() >= LARGE,
+            Store::Many(many) => many.tail.len() >= LARGE,
+            Store::One(_) | Store::Packets(_) => false,
+        };
+        if is_full {
+            self.cut();
         }
         let tail = match &mut self.store {
             Store::Tail(tail) => tail,

@@ -10,30 +10,40 @@ use tokio::io::AsyncWrite;
 use super::io::Io;
 use super::queue::Batch;
 
-/// Buffers of this size and below are kept for the next connection.
-const KEPT: usize = 32 * 1024;
+/// How many buffers, and how many bytes in all of them, a thread keeps for the next connection: one of a large message,
+/// or many that are small.
+const KEPT: usize = 2 * 1024 * 1024;
 const KEPT_NUMBER: usize = 32;
 /// How many chunks one vectored write takes.
 const SLICES: usize = 32;
 
 thread_local! {
-    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { buffers: Vec::new(), bytes: 0 }) };
+}
+
+struct Pool {
+    buffers: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
 /// An empty buffer, of the thread's if it has one. An idle connection has none.
 pub(super) fn buffer() -> Vec<u8> {
-    BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default()
+    POOL.with_borrow_mut(|pool| {
+        let buffer = pool.buffers.pop().unwrap_or_default();
+        pool.bytes -= buffer.capacity();
+        buffer
+    })
 }
 
 fn give_back(mut buffer: Vec<u8>) {
-    if buffer.capacity() > 0 && buffer.capacity() <= KEPT {
-        buffer.clear();
-        BUFFERS.with_borrow_mut(|buffers| {
-            if buffers.len() < KEPT_NUMBER {
-                buffers.push(buffer);
-            }
-        });
-    }
+    buffer.clear();
+    POOL.with_borrow_mut(|pool| {
+        let fits = pool.buffers.len() < KEPT_NUMBER && pool.bytes + buffer.capacity() <= KEPT;
+        if fits && buffer.capacity() > 0 {
+            pool.bytes += buffer.capacity();
+            pool.buffers.push(buffer);
+        }
+    });
 }
 
 /// What was taken from the queue, is being written and did not fit; unallocated almost always.

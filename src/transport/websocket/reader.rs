@@ -11,10 +11,14 @@ use super::judge::{Judge, Verdict};
 
 /// The thread's read buffer; a connection keeps only what is left of a frame that has not arrived whole.
 const BUFFER: usize = 64 * 1024;
+/// A larger spare buffer is given back to the allocator.
+const SPARE_KEPT: usize = 40 * BUFFER;
 
 thread_local! {
     // Taken and put back, never borrowed: a handler that blocks inside its poll may drive another connection here.
     static READ: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+    /// For the next message that does not arrive whole.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// A whole message from the peer.
@@ -120,7 +124,7 @@ impl Reader {
         let (used, read) = self.frames(&mut rest, receiver);
         rest.drain(..used);
         if rest.is_empty() {
-            rest = Vec::new();
+            spare(std::mem::take(&mut rest));
         }
         self.keep(rest, read == Some(Read::Stopped));
         read.unwrap_or(Read::Bytes(used))
@@ -160,7 +164,7 @@ impl Reader {
         if !is_long {
             drop(self.take_rest());
             let (used, stop) = self.frames(&mut buffer[..end], receiver);
-            self.keep(buffer[used..end].to_vec(), used < end && stop == Some(Read::Stopped));
+            self.keep(kept_apart(&buffer[used..end]), used < end && stop == Some(Read::Stopped));
             return Poll::Ready(Ok(stop.unwrap_or(Read::Bytes(read))));
         }
         let max_payload = receiver.max_payload();
@@ -232,6 +236,24 @@ impl Reader {
             receiver.control(&out);
         }
         verdict
+    }
+}
+
+/// The beginning of a message, in the thread's spare buffer if more of it is to come than is read at once.
+fn kept_apart(rest: &[u8]) -> Vec<u8> {
+    if rest.len() <= BUFFER / 4 {
+        return rest.to_vec();
+    }
+    let mut buffer = SPARE.take();
+    buffer.extend_from_slice(rest);
+    buffer
+}
+
+/// Takes back a buffer that a large message was in.
+fn spare(mut buffer: Vec<u8>) {
+    if (BUFFER..=SPARE_KEPT).contains(&buffer.capacity()) {
+        buffer.clear();
+        SPARE.set(buffer);
     }
 }
 
