@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { io } from "client4";
 import { example } from "../support/example.mjs";
 
-test("a room of the example `runtime_per_core` has members on several runtimes, also of clients that change transports", async (t) => {
+test("a room of the example runtime_per_core has members on several runtimes, also of clients that change transports", async (t) => {
   const server = await example(t, "runtime_per_core", { CORES: "3" });
   const sockets = Array.from({ length: 24 }, () => io(server.url, { forceNew: true, transports: ["websocket"] }));
   t.after(() => sockets.forEach((socket) => socket.disconnect()));
