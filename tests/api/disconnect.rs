@@ -256,3 +256,67 @@ async fn events_before_a_disconnect_are_handled_before_it() -> Test {
     assert!(all.contains(&"2".to_owned()), "{all:?}");
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_hook_may_end_everybody_else_and_close_the_server() -> Test {
+    let log = Log::new();
+    let namespace = |name: &'static str, log: &Log| {
+        let log = log.clone();
+        Namespace::new().on_disconnect(async move |io: SocketIo, socket: Socket| {
+            io.of("/").emit("left", name);
+            io.of("/").disconnect(false);
+            io.of("/b").disconnect(true);
+            socket.disconnect();
+            socket.disconnect_transport();
+            log.push(name);
+            io.close().await;
+            log.push(format!("{name} closed"));
+        })
+    };
+    let io = SocketIo::builder()
+        .namespace("/", namespace("a", &log))
+        .namespace("/b", namespace("b", &log))
+        .build()?;
+    let (mut one, mut two) = (Raw::open(&io).await, Raw::open(&io).await);
+    for client in [&mut one, &mut two] {
+        client.enter("/").await;
+        client.enter("/b").await;
+    }
+    drop(one);
+    let mut all = log.reach(4).await;
+    drop(two);
+    all.sort_unstable();
+    assert_eq!(all, ["a", "a", "b", "b"]);
+    tokio::time::timeout(Duration::from_secs(60), io.close()).await?;
+    assert_eq!(io.connections(), 0);
+    let mut all = log.reach(8).await;
+    all.sort_unstable();
+    assert_eq!(all, ["a", "a", "a closed", "a closed", "b", "b", "b closed", "b closed"]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_hook_that_panics_keeps_no_other_from_running() -> Test {
+    let log = Log::new();
+    let namespace = |name: &'static str, log: &Log| {
+        let (before, after) = (log.clone(), log.clone());
+        Namespace::new()
+            .on_disconnecting(async move || {
+                before.push(name);
+                assert!(name.is_empty(), "on purpose");
+            })
+            .on_disconnect(async move || after.push(name))
+    };
+    let io = SocketIo::builder()
+        .namespace("/", namespace("a", &log))
+        .namespace("/b", namespace("b", &log))
+        .build()?;
+    let mut raw = Raw::open(&io).await;
+    raw.enter("/").await;
+    raw.enter("/b").await;
+    drop(raw);
+    assert_eq!(log.reach(4).await, ["a", "a", "b", "b"]);
+    idle().await;
+    assert_eq!(io.connections(), 0);
+    Ok(())
+}
