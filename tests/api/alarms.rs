@@ -28,12 +28,16 @@ fn scattered(n: u64) -> Duration {
 async fn each_of_many_clients_has_its_own_deadlines() -> Test {
     let log = Log::new();
     let left = log.clone();
-    let io = options(Namespace::new().on_connect(async |socket: Socket| {
-        socket.extensions().insert(Instant::now());
-    }).on_disconnect(async move |socket: Socket, reason: DisconnectReason| {
-        let since = socket.extensions().get::<Instant>().map(|entered| entered.elapsed().as_millis());
-        left.push(format!("{reason} {}", since.unwrap_or_default() / 10));
-    }));
+    let io = options(
+        Namespace::new()
+            .on_connect(async |socket: Socket| {
+                socket.extensions().insert(Instant::now());
+            })
+            .on_disconnect(async move |socket: Socket, reason: DisconnectReason| {
+                let since = socket.extensions().get::<Instant>().map(|entered| entered.elapsed().as_millis());
+                left.push(format!("{reason} {}", since.unwrap_or_default() / 10));
+            }),
+    );
     let clients = (0..CLIENTS).map(|n| {
         let io = io.clone();
         tokio::spawn(async move {

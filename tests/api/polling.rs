@@ -185,7 +185,10 @@ async fn a_poll_that_takes_what_waits_makes_room_for_whoever_waits_for_it() -> T
         let log = ready.clone();
         tokio::spawn(async move { log.push(socket.ready().await) });
     });
-    let io = SocketIo::builder().send_budget(2000, tower_socketio::Overflow::Disconnect).namespace("/", namespace).build()?;
+    let io = SocketIo::builder()
+        .send_budget(2000, tower_socketio::Overflow::Disconnect)
+        .namespace("/", namespace)
+        .build()?;
     let client = Polling::open(&io).await;
     client.post("40").await;
     client.get().await;
