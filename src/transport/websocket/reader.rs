@@ -243,3 +243,6 @@ impl fmt::Debug for Reader {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
