@@ -385,3 +385,30 @@ async fn an_answer_that_is_there_is_read_before_the_client_is_given_up() -> Test
     assert_eq!(log.all(), expected("ping timeout"));
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_socket_of_a_lost_connection_has_ended_before_the_first_hook_runs() -> Test {
+    let log = Log::new();
+    let namespace = |name: &'static str, log: &Log| {
+        let (before, after) = (log.clone(), log.clone());
+        let seen = move |io: &SocketIo| format!("{name} {} {}", io.of("/").count(), io.of("/b").count());
+        Namespace::new()
+            .on_disconnecting(async move |io: SocketIo| before.push(seen(&io)))
+            .on_disconnect(async move |io: SocketIo, reason: DisconnectReason| {
+                after.push(format!("{} {reason}", seen(&io)));
+                io.of("/").disconnect(false);
+                io.of("/b").disconnect(false);
+            })
+    };
+    let io = SocketIo::builder()
+        .namespace("/", namespace("a", &log))
+        .namespace("/b", namespace("b", &log))
+        .build()?;
+    let mut raw = Raw::open(&io).await;
+    raw.enter("/").await;
+    raw.enter("/b").await;
+    drop(raw);
+    let all = log.reach(4).await;
+    assert_eq!(all, ["a 0 0", "a 0 0 transport close", "b 0 0", "b 0 0 transport close"]);
+    Ok(())
+}
