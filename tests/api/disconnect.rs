@@ -392,13 +392,13 @@ async fn every_socket_of_a_lost_connection_has_ended_before_the_first_hook_runs(
     let namespace = |name: &'static str, log: &Log| {
         let (before, after) = (log.clone(), log.clone());
         let seen = move |io: &SocketIo| format!("{name} {} {}", io.of("/").count(), io.of("/b").count());
-        Namespace::new()
-            .on_disconnecting(async move |io: SocketIo| before.push(seen(&io)))
-            .on_disconnect(async move |io: SocketIo, reason: DisconnectReason| {
+        Namespace::new().on_disconnecting(async move |io: SocketIo| before.push(seen(&io))).on_disconnect(
+            async move |io: SocketIo, reason: DisconnectReason| {
                 after.push(format!("{} {reason}", seen(&io)));
                 io.of("/").disconnect(false);
                 io.of("/b").disconnect(false);
-            })
+            },
+        )
     };
     let io = SocketIo::builder()
         .namespace("/", namespace("a", &log))
