@@ -7,7 +7,7 @@ use tower_socketio::{DisconnectReason, Namespace, Socket, SocketIo};
 
 use crate::support::{Log, Raw, Test};
 
-const CLIENTS: u64 = 200;
+const CLIENTS: u32 = 200;
 
 fn options(namespace: Namespace) -> SocketIo {
     SocketIo::builder()
@@ -20,8 +20,8 @@ fn options(namespace: Namespace) -> SocketIo {
 }
 
 /// Times that look random, in milliseconds below a second and a half.
-fn scattered(n: u64) -> Duration {
-    Duration::from_millis(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 1500)
+fn scattered(n: u32) -> Duration {
+    Duration::from_millis((n.wrapping_mul(0x9e37_79b9) % 1500).into())
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +67,7 @@ async fn each_of_many_clients_has_its_own_deadlines() -> Test {
     for client in clients.collect::<Vec<_>>() {
         client.await?;
     }
-    let mut all = log.reach(2 * CLIENTS as usize / 3).await;
+    let mut all = log.reach(133).await;
     all.sort_unstable();
     all.dedup();
     assert_eq!(all, ["client namespace disconnect 6000", "ping timeout 1500"]);

@@ -114,7 +114,7 @@ impl Task {
         let payload = self.payload(size, may_miss);
         let mut bytes = Vec::new();
         write_header(&mut bytes, TEXT, payload.len());
-        let head = bytes.len() as u8;
+        let head = u8::try_from(bytes.len()).unwrap();
         bytes.extend_from_slice(payload.as_bytes());
         Frame { bytes: bytes.into(), head, binary: false }
     }
@@ -150,7 +150,7 @@ impl Task {
             assert_eq!(rest[0], 0x81);
             let (head, length) = match rest[1] {
                 126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
-                127 => (10, u64::from_be_bytes(rest[2..10].try_into().unwrap()) as usize),
+                127 => (10, usize::try_from(u64::from_be_bytes(rest[2..10].try_into().unwrap())).unwrap()),
                 length => (2, usize::from(length)),
             };
             let (frame, after) = rest.split_at(head + length);

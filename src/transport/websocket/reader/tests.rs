@@ -20,10 +20,10 @@ fn write_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
     const MASK: [u8; 4] = [0x12, 0x9a, 0xf1, 0x07];
     out.push(first);
     match payload.len() {
-        length @ ..126 => out.push(0x80 | length as u8),
+        length @ ..126 => out.push(0x80 | u8::try_from(length).unwrap()),
         length @ ..65_536 => {
             out.push(0x80 | 126);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
+            out.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
         }
         length => {
             out.push(0x80 | 127);
@@ -41,7 +41,7 @@ fn write(out: &mut Vec<u8>, number: usize, (text, sizes, pinged): &Sent) -> Vec<
             write_frame(out, 0x89, b"ping");
         }
         let start = whole.len();
-        whole.extend((0..*size).map(|at| b'a' + ((number + at) % 26) as u8));
+        whole.extend((0..*size).map(|at| b'a' + u8::try_from((number + at) % 26).unwrap()));
         let opcode = if at > 0 { 0 } else { 2 - u8::from(*text) };
         let last = if at + 1 == sizes.len() { 0x80 } else { 0 };
         write_frame(out, last | opcode, &whole[start..]);
