@@ -1,7 +1,7 @@
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
 use super::Hub;
@@ -16,20 +16,22 @@ impl Hub {
     ///
     /// There is one task for all alarms: a timer for each connection would cost each a hundred bytes, and the time to
     /// register it. With a million connections an alarm may be 0.4 s late, with a thousand 0.4 ms.
+    ///
+    /// Where several runtimes serve there is one task on each, so that none waits for a thread of another: all of them
+    /// look at all alarms, and each sees to those that were set on its own.
     pub(crate) fn set_alarm(self: &Arc<Self>, sid: &str, due: Due) {
-        let alarms = &self.links().alarms;
-        if self.links().set(sid, due) && !alarms.watched.swap(true, Ordering::SeqCst) {
-            let watch = Watch { hub: Arc::downgrade(self), alarms: alarms.clone(), ended: false };
-            tokio::spawn(watch.run());
+        let runtime = Handle::current().id();
+        if let Some(alarms) = self.links().set(sid, due, runtime) {
+            tokio::spawn(Watch { hub: Arc::downgrade(self), alarms, ended: false }.run());
         }
     }
 
     pub(crate) fn due(&self, at: std::time::Instant) -> Due {
-        self.links().alarms.due(at.into())
+        self.links().at(at.into())
     }
 }
 
-/// The task that rings alarms; it ends when none is set.
+/// A runtime's task that rings alarms; it ends when none is set.
 struct Watch {
     hub: Weak<Hub>,
     alarms: Arc<Alarms>,
@@ -52,7 +54,7 @@ impl Watch {
         let now = Instant::now();
         // What is set from now on is in it.
         self.alarms.clear();
-        let (links, number, next) = hub.links().due(self.alarms.due(now));
+        let (links, number, next) = hub.links().due(hub.links().at(now));
         if let Some(next) = next {
             self.alarms.note(next);
         }
@@ -60,13 +62,11 @@ impl Watch {
         Some(now + PAUSE.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX)))
     }
 
-    /// Waits for the next alarm, and at least until `earliest`; `false` if none is set.
+    /// Waits for the next alarm, and at least until `earliest`; `false` if none is set, and the task is to end.
     async fn sleep(&self, earliest: Instant) -> bool {
         loop {
             let Some(next) = self.alarms.next() else {
-                self.alarms.watched.store(false, Ordering::SeqCst);
-                // One may have been set between the look and the word.
-                if self.alarms.next().is_none() || self.alarms.watched.swap(true, Ordering::SeqCst) {
+                if self.hub.upgrade().is_none_or(|hub| hub.links().unwatch(&self.alarms)) {
                     return false;
                 }
                 continue;
@@ -81,12 +81,13 @@ impl Watch {
 }
 
 impl Drop for Watch {
-    /// The runtime ends. Connections may be on others: woken, they set their alarms anew, and one of them goes on.
+    /// The runtime ends, or somebody's waker has panicked: connections that are still driven set their alarms anew when
+    /// they are woken.
     fn drop(&mut self) {
         if !self.ended
             && let Some(hub) = self.hub.upgrade()
         {
-            self.alarms.watched.store(false, Ordering::SeqCst);
+            hub.links().forget(&self.alarms);
             hub.links().all().iter().for_each(|link| link.ring());
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use tokio::runtime::Id;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -29,30 +30,27 @@ pub(crate) struct Links {
     /// Somebody waits for the last one to go, or did.
     awaited: AtomicBool,
     removed: Notify,
-    pub(super) alarms: Arc<Alarms>,
+    /// From which alarms count.
+    start: Instant,
+    /// One for each runtime on which alarms are set.
+    watches: Mutex<Vec<Arc<Alarms>>>,
 }
 
 /// A point in time in half the space: in nanoseconds since the server was made, of which there are 584 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Due(NonZeroU64);
 
-/// What those who set alarms and the task that rings them share.
+/// What those who set alarms on a runtime and the task there that rings them share.
 pub(super) struct Alarms {
+    runtime: Id,
     start: Instant,
-    /// No alarm rings before; [`u64::MAX`] if none is set.
+    /// No alarm of the runtime's rings before; [`u64::MAX`] if none is set.
     next: AtomicU64,
     /// `next` came nearer.
     pub(super) nearer: Notify,
-    /// There is a task.
-    pub(super) watched: AtomicBool,
 }
 
 impl Alarms {
-    pub(super) fn due(&self, at: Instant) -> Due {
-        let since = u64::try_from(at.saturating_duration_since(self.start).as_nanos());
-        Due(NonZeroU64::MIN.saturating_add(since.unwrap_or(u64::MAX - 2)))
-    }
-
     /// When the next alarm rings, if one is set.
     pub(super) fn next(&self) -> Option<Instant> {
         let next = self.next.load(Ordering::SeqCst);
@@ -71,18 +69,13 @@ impl Alarms {
 
 impl Default for Links {
     fn default() -> Self {
-        let alarms = Alarms {
-            start: Instant::now(),
-            next: AtomicU64::new(u64::MAX),
-            nearer: Notify::new(),
-            watched: AtomicBool::new(false),
-        };
         Self {
             shards: Default::default(),
             hasher: RandomState::new(),
             awaited: AtomicBool::new(false),
             removed: Notify::new(),
-            alarms: Arc::new(alarms),
+            start: Instant::now(),
+            watches: Mutex::default(),
         }
     }
 }
@@ -153,17 +146,47 @@ impl Links {
 
     // ---- alarms
 
-    /// Sets the alarm of a connection, in place of the one that it had; whether somebody has to see to it.
-    pub(super) fn set(&self, sid: &str, due: Due) -> bool {
+    pub(super) fn at(&self, at: Instant) -> Due {
+        let since = u64::try_from(at.saturating_duration_since(self.start).as_nanos());
+        Due(NonZeroU64::MIN.saturating_add(since.unwrap_or(u64::MAX - 2)))
+    }
+
+    /// Sets the alarm of a connection, in place of the one that it had; what a task is to watch, if none does yet on the
+    /// runtime.
+    pub(super) fn set(&self, sid: &str, due: Due, runtime: Id) -> Option<Arc<Alarms>> {
         let hash = self.hash(sid);
-        match self.shard(hash).find_mut(hash, |line| line.link.sid() == sid) {
-            Some(line) => line.alarm = Some(due),
-            None => return false,
+        self.shard(hash).find_mut(hash, |line| line.link.sid() == sid)?.alarm = Some(due);
+        // Noted under the lock: a task that ends meanwhile either sees it or is seen to have ended.
+        let mut watches = self.watches();
+        if let Some(alarms) = watches.iter().find(|alarms| alarms.runtime == runtime) {
+            if alarms.note(due) {
+                alarms.nearer.notify_one();
+            }
+            return None;
         }
-        if self.alarms.note(due) {
-            self.alarms.nearer.notify_one();
+        let next = AtomicU64::new(due.0.get());
+        let alarms = Arc::new(Alarms { runtime, start: self.start, next, nearer: Notify::new() });
+        watches.push(alarms.clone());
+        Some(alarms)
+    }
+
+    /// The task ends that watches these alarms, unless one is set.
+    pub(super) fn unwatch(&self, alarms: &Arc<Alarms>) -> bool {
+        let mut watches = self.watches();
+        let ends = alarms.next().is_none();
+        if ends {
+            watches.retain(|other| !Arc::ptr_eq(other, alarms));
         }
-        !self.alarms.watched.load(Ordering::SeqCst)
+        ends
+    }
+
+    /// The task has ended that watched these alarms.
+    pub(super) fn forget(&self, alarms: &Arc<Alarms>) {
+        self.watches().retain(|other| !Arc::ptr_eq(other, alarms));
+    }
+
+    fn watches(&self) -> MutexGuard<'_, Vec<Arc<Alarms>>> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the alarms that are due by `now` out, and gives whose they are, how many connections there are, and when the

@@ -122,7 +122,7 @@ impl Connection {
         if shared.notices.is_some() || shared.session.timeout() < deadline || shared.session.is_closed() {
             shared.wake(self.hub().config.send_budget);
         } else {
-            shared.wake_requests();
+            shared.wake_others(self.hub().config.send_budget);
         }
         refusal
     }
@@ -248,9 +248,16 @@ impl Shared {
         if self.corked {
             return;
         }
-        self.wake_requests();
-        self.wake_ready(budget);
+        self.wake_others(budget);
         self.waker.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes everybody but the task: a poll that was answered is none of its business, and makes room.
+    fn wake_others(&mut self, budget: usize) {
+        if !self.corked {
+            self.wake_requests();
+            self.wake_ready(budget);
+        }
     }
 
     /// Something was queued: over polling that is for the poll that waits, over a WebSocket for the task.
@@ -313,8 +320,7 @@ impl Shared {
     /// The task is about to sleep.
     pub(super) fn uncork(&mut self, waker: &Waker, budget: usize) {
         self.corked = false;
-        self.wake_requests();
-        self.wake_ready(budget);
+        self.wake_others(budget);
         if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.waker = Some(waker.clone());
         }

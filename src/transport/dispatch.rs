@@ -370,11 +370,18 @@ impl Dispatch {
     /// begun.
     pub(super) fn end(&mut self, reason: DisconnectReason, mut departures: Vec<Departure>, dropped: bool) {
         let hub = self.connection.hub().clone();
-        for entry in std::mem::take(&mut self.entries) {
+        let mut entries = std::mem::take(&mut self.entries);
+        // All of them before the first hook runs, as it would find the others here.
+        for entry in entries.iter_mut() {
+            if let State::Entered(lease, socket) | State::Entering(lease, socket) = &entry.state {
+                entry.leaving = socket.end_by(reason, lease);
+            }
+        }
+        for entry in entries {
+            let has_ended = entry.leaving;
             let (State::Entered(lease, socket) | State::Entering(lease, socket)) = entry.state else {
                 continue;
             };
-            let has_ended = socket.end_by(reason, &lease);
             let held = self.hold(entry.key, lease);
             let (socket, reason) = if has_ended || !socket.was_accepted() {
                 (socket, reason)

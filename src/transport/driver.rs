@@ -148,12 +148,6 @@ impl Task {
             let batch = {
                 let mut shared = self.connection.lock();
                 shared.cork();
-                if std::mem::take(&mut shared.rung) {
-                    drop(shared);
-                    self.alarm = None;
-                    self.time_out(Connection::now());
-                    continue;
-                }
                 if let Some(notices) = shared.take_notices() {
                     drop(shared);
                     self.heed(cx, *notices);
@@ -187,7 +181,14 @@ impl Task {
         let unwritten = matches!(self.wire, Wire::WebSocket { .. }) && !blocked && !shared.queue.is_empty();
         let posted = shared.polling.as_ref().is_some_and(|polling| polling.body.is_some());
         let posted = posted && !self.paused && matches!(self.phase, Phase::Open);
-        if unwritten || shared.rung || shared.has_notices() || posted {
+        if unwritten || shared.has_notices() || posted {
+            return false;
+        }
+        // Not before everything is read and written that can be: it may be what the deadline is for.
+        if std::mem::take(&mut shared.rung) {
+            drop(shared);
+            self.alarm = None;
+            self.time_out(Connection::now());
             return false;
         }
         let hub = self.connection.hub();

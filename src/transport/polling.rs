@@ -154,7 +154,10 @@ where
             receiving.end = Input::PostFinished;
             return Outcome::TooLarge;
         }
-        bytes.reserve_exact(data.remaining());
+        // Most bodies come in one piece; one in many is not to be copied for each.
+        if bytes.is_empty() {
+            bytes.reserve_exact(data.remaining());
+        }
         while data.has_remaining() {
             let chunk = data.chunk();
             bytes.extend_from_slice(chunk);

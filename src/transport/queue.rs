@@ -364,3 +364,6 @@ fn item(version: Version, frame: &Frame) -> Item<'_> {
     // Version 3's type byte is written by the payload's codec.
     Item::Binary(if version == Version::V3 { payload.get(1..).unwrap_or_default() } else { payload })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,16 @@
 //! How sockets end, and what the hooks see of it.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tower_socketio::{Ack, DisconnectReason, Namespace, Socket, SocketIo};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tower_socketio::{Ack, DisconnectReason, Namespace, Socket, SocketIo, SocketIoService};
 
 use crate::support::{Gate, Log, Raw, Test, idle, join, serve};
 
@@ -254,5 +262,153 @@ async fn events_before_a_disconnect_are_handled_before_it() -> Test {
     let all = log.reach(3).await;
     assert_eq!(all[0], "1");
     assert!(all.contains(&"2".to_owned()), "{all:?}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_hook_may_end_everybody_else_and_close_the_server() -> Test {
+    let log = Log::new();
+    let namespace = |name: &'static str, log: &Log| {
+        let log = log.clone();
+        Namespace::new().on_disconnect(async move |io: SocketIo, socket: Socket| {
+            io.of("/").emit("left", name);
+            io.of("/").disconnect(false);
+            io.of("/b").disconnect(true);
+            socket.disconnect();
+            socket.disconnect_transport();
+            log.push(name);
+            io.close().await;
+            log.push(format!("{name} closed"));
+        })
+    };
+    let io = SocketIo::builder()
+        .namespace("/", namespace("a", &log))
+        .namespace("/b", namespace("b", &log))
+        .build()?;
+    let (mut one, mut two) = (Raw::open(&io).await, Raw::open(&io).await);
+    for client in [&mut one, &mut two] {
+        client.enter("/").await;
+        client.enter("/b").await;
+    }
+    drop(one);
+    let mut all = log.reach(4).await;
+    drop(two);
+    all.sort_unstable();
+    assert_eq!(all, ["a", "a", "b", "b"]);
+    tokio::time::timeout(Duration::from_secs(60), io.close()).await?;
+    assert_eq!(io.connections(), 0);
+    let mut all = log.reach(8).await;
+    all.sort_unstable();
+    assert_eq!(all, ["a", "a", "a closed", "a closed", "b", "b", "b closed", "b closed"]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_hook_that_panics_keeps_no_other_from_running() -> Test {
+    let log = Log::new();
+    let namespace = |name: &'static str, log: &Log| {
+        let (before, after) = (log.clone(), log.clone());
+        Namespace::new()
+            .on_disconnecting(async move || {
+                before.push(name);
+                assert!(name.is_empty(), "on purpose");
+            })
+            .on_disconnect(async move || after.push(name))
+    };
+    let io = SocketIo::builder()
+        .namespace("/", namespace("a", &log))
+        .namespace("/b", namespace("b", &log))
+        .build()?;
+    let mut raw = Raw::open(&io).await;
+    raw.enter("/").await;
+    raw.enter("/b").await;
+    drop(raw);
+    assert_eq!(log.reach(4).await, ["a", "a", "b", "b"]);
+    idle().await;
+    assert_eq!(io.connections(), 0);
+    Ok(())
+}
+
+/// A stream of bytes of whose arrival nobody is told: as after a time in which the whole machine stood still.
+struct Mute(DuplexStream, Arc<AtomicBool>);
+
+impl AsyncRead for Mute {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.1.load(Ordering::Relaxed) { Poll::Pending } else { Pin::new(&mut self.0).poll_read(cx, buf) }
+    }
+}
+
+impl AsyncWrite for Mute {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_there_is_read_before_the_client_is_given_up() -> Test {
+    let log = Log::new();
+    let io = SocketIo::builder()
+        .ping_interval(Duration::from_secs(10))
+        .ping_timeout(Duration::from_secs(10))
+        .namespace("/", watched(&log))
+        .build()?;
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let mute = Arc::new(AtomicBool::new(false));
+    let stream = TokioIo::new(Mute(theirs, mute.clone()));
+    let service = TowerToHyperService::new(SocketIoService::not_found(io.clone()));
+    let http = hyper::server::conn::http1::Builder::new();
+    tokio::spawn(http.serve_connection(stream, service).with_upgrades());
+    let mut raw = Raw::over(ours, "", &[]).await;
+    raw.enter("/").await;
+    mute.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    raw.send("3").await;
+    idle().await;
+    mute.store(false, Ordering::Relaxed);
+    // Now the deadline passes, and it is the first that the connection hears.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!((log.all().len(), io.of("/").count()), (0, 1));
+    // It is served as before.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(log.all(), expected("ping timeout"));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_socket_of_a_lost_connection_has_ended_before_the_first_hook_runs() -> Test {
+    let log = Log::new();
+    let namespace = |name: &'static str, log: &Log| {
+        let (before, after) = (log.clone(), log.clone());
+        let seen = move |io: &SocketIo| format!("{name} {} {}", io.of("/").count(), io.of("/b").count());
+        Namespace::new().on_disconnecting(async move |io: SocketIo| before.push(seen(&io))).on_disconnect(
+            async move |io: SocketIo, reason: DisconnectReason| {
+                after.push(format!("{} {reason}", seen(&io)));
+                io.of("/").disconnect(false);
+                io.of("/b").disconnect(false);
+            },
+        )
+    };
+    let io = SocketIo::builder()
+        .namespace("/", namespace("a", &log))
+        .namespace("/b", namespace("b", &log))
+        .build()?;
+    let mut raw = Raw::open(&io).await;
+    raw.enter("/").await;
+    raw.enter("/b").await;
+    drop(raw);
+    let all = log.reach(4).await;
+    assert_eq!(all, ["a 0 0", "a 0 0 transport close", "b 0 0", "b 0 0 transport close"]);
     Ok(())
 }

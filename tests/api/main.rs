@@ -7,6 +7,7 @@ mod ack_sender;
 mod acks;
 mod adapter;
 mod address;
+mod alarms;
 mod binary;
 mod broadcast_acks;
 mod claims;

@@ -173,3 +173,30 @@ async fn who_was_not_asked_and_leaves_takes_nobody_elses_answer_along() -> Test 
     assert!(answers.next().await.is_none());
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_takes_what_waits_makes_room_for_whoever_waits_for_it() -> Test {
+    let log = Log::new();
+    let ready = log.clone();
+    let namespace = Namespace::new().on("go", async move |socket: Socket| {
+        for _ in 0..3 {
+            socket.emit("much", "x".repeat(400));
+        }
+        let log = ready.clone();
+        tokio::spawn(async move { log.push(socket.ready().await) });
+    });
+    let io = SocketIo::builder()
+        .send_budget(2000, tower_socketio::Overflow::Disconnect)
+        .namespace("/", namespace)
+        .build()?;
+    let client = Polling::open(&io).await;
+    client.post("40").await;
+    client.get().await;
+    client.post(r#"42["go"]"#).await;
+    idle().await;
+    assert!(log.all().is_empty());
+    while client.get().await.matches("much").count() == 0 {}
+    idle().await;
+    assert_eq!(log.all(), ["true"]);
+    Ok(())
+}

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use tower_socketio::adapter::{Cluster, LocalBus};
 use tower_socketio::{Ack, Data, Namespace, Socket, SocketIo, TestClient};
 
-use crate::support::{Log, Test, join, serve};
+use crate::support::{Log, Raw, Test, join, serve};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn emits_from_several_threads_all_arrive_each_threads_in_order() -> Test {
@@ -186,4 +186,65 @@ async fn what_a_removed_handler_has_captured_may_change_the_table_as_it_ends() -
     let client = join(&io).await;
     assert!(client.emit_with_ack::<()>("again", ()).await.is_ok());
     Ok(())
+}
+
+/// A server that gives its clients two seconds to answer a ping, and what became of those that did not.
+fn impatient() -> (SocketIo, Log) {
+    let log = Log::new();
+    let left = log.clone();
+    let namespace = Namespace::new()
+        .on_disconnect(async move |reason: tower_socketio::DisconnectReason| left.push(reason));
+    let io = SocketIo::builder()
+        .ping_interval(Duration::from_secs(1))
+        .ping_timeout(Duration::from_secs(1))
+        .namespace("/", namespace)
+        .build()
+        .expect("options that fit");
+    (io, log)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime")
+}
+
+#[test]
+fn a_runtime_that_stands_still_does_not_hold_up_the_pings_of_another() {
+    let (io, log) = impatient();
+    let (still, other) = (runtime(), runtime());
+    let first = still.block_on(join(&io));
+    // From here on nobody drives the first runtime: as if a handler blocked its only thread.
+    other.block_on(async {
+        let mut client = Raw::open(&io).await;
+        client.enter("/").await;
+        assert_eq!(log.reach(1).await, ["ping timeout"]);
+    });
+    drop((first, still));
+}
+
+#[test]
+fn pings_go_on_when_a_runtime_ends_that_served_as_well() {
+    let (io, log) = impatient();
+    let (ending, other) = (runtime(), runtime());
+    let first = ending.block_on(join(&io));
+    other.block_on(async {
+        let mut client = Raw::open(&io).await;
+        client.enter("/").await;
+        ending.shutdown_background();
+        assert_eq!(log.reach(1).await, ["ping timeout"]);
+    });
+    drop(first);
+}
+
+#[test]
+fn a_runtime_that_begins_anew_serves_as_the_one_before() {
+    let (io, log) = impatient();
+    for round in 1..=3 {
+        runtime().block_on(async {
+            let mut client = Raw::open(&io).await;
+            client.enter("/").await;
+            assert_eq!(log.reach(round).await, vec!["ping timeout"; round]);
+            assert_eq!(io.connections(), 1);
+        });
+        assert_eq!(io.connections(), 0);
+    }
 }

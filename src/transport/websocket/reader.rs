@@ -265,3 +265,6 @@ impl fmt::Debug for Reader {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,3 +113,108 @@ impl<'de> Deserializer<'de> for First<'de, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::collections::BTreeMap;
+    use std::fmt::Debug;
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+    use serde_json::{Deserializer, Value, value::RawValue};
+
+    use super::{First, IgnoredAny};
+
+    #[derive(Debug, Deserialize)]
+    struct Newtype(#[allow(dead_code)] String);
+    #[derive(Debug, Deserialize)]
+    struct Nested(#[allow(dead_code)] Option<Newtype>);
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    enum Choice {
+        #[serde(rename = "a")]
+        Unit,
+        Newtype(String),
+        Struct {
+            a: char,
+        },
+    }
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    #[allow(dead_code)]
+    enum Untagged<'a> {
+        Number(i128),
+        Borrowed(&'a str),
+        Owned(String),
+        Other(Value),
+    }
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Flat {
+        a: Option<String>,
+        #[serde(flatten)]
+        rest: BTreeMap<String, Value>,
+    }
+
+    /// Checks that the first value of a text is read, or refused, as serde_json does, to the same end.
+    fn check<'de, T: Deserialize<'de> + Debug>(text: &'de str) {
+        let mut end = 0;
+        let ours = T::deserialize(First { text, end: &mut end });
+        let mut json = Deserializer::from_str(text);
+        let theirs = T::deserialize(&mut json);
+        assert_eq!(format!("{ours:?}"), format!("{theirs:?}"), "{text}");
+        if theirs.is_ok() {
+            assert_eq!(end, json.into_iter::<IgnoredAny>().byte_offset(), "{text}");
+        }
+    }
+
+    fn check_all(text: &str) {
+        check::<Value>(text);
+        check::<String>(text);
+        check::<&str>(text);
+        check::<Cow<'_, str>>(text);
+        check::<char>(text);
+        check::<Option<Option<String>>>(text);
+        check::<Option<bool>>(text);
+        check::<Box<RawValue>>(text);
+        check::<&RawValue>(text);
+        check::<Option<Box<RawValue>>>(text);
+        check::<Newtype>(text);
+        check::<Nested>(text);
+        check::<Choice>(text);
+        check::<Option<Choice>>(text);
+        check::<Untagged<'_>>(text);
+        check::<Flat>(text);
+        check::<Bytes>(text);
+        check::<IgnoredAny>(text);
+        check::<(u8, String)>(text);
+        check::<f64>(text);
+        check::<u128>(text);
+        check::<()>(text);
+        check::<BTreeMap<String, Untagged<'_>>>(text);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_as_serde_json_does(
+            before in "[ \t\n]{0,2}",
+            text in prop_oneof!["\\PC{0,80}", "[a-zé€\u{1f600}\"\\\\/nu0\u{1}]{0,80}", "a?"],
+            quoted: bool,
+            behind in r#"[ ]?[,\]"a1]{0,3}"#,
+        ) {
+            let value = if quoted { Value::from(text).to_string() } else { format!("\"{text}\"") };
+            check_all(&format!("{before}{value}{behind}"));
+            check_all(&format!("{before}{{\"a\":{value},\"Struct\":{{\"a\":{value}}}}}{behind}"));
+            check_all(&format!("{before}[7,{value}]{behind}"));
+        }
+
+        #[test]
+        fn what_is_no_string_is_read_as_serde_json_does(
+            text in r#"(null|true|false|-?[0-9]{1,40}(\.[0-9]{1,3})?(e[0-9]{1,3})?|\[\]|\{\}|nul|[\[\]{}:,"0-9 ]{0,12})[,\] ]{0,3}"#,
+        ) {
+            check_all(&text);
+        }
+    }
+}
