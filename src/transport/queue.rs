@@ -141,14 +141,12 @@ impl OutQueue {
 
     /// Appends a packet that is framed already.
     pub(super) fn push(&mut self, frames: &Frames, droppable: bool) {
-        self.bytes += frames.size();
         if let Store::Packets(packets) = &mut self.store {
             packets.0.push_back(Packet { frames: frames.clone(), droppable });
-            return;
+        } else {
+            frames.iter().for_each(|frame| self.push_frame(&frame.bytes));
         }
-        for frame in frames {
-            self.push_frame(&frame.bytes);
-        }
+        self.bytes += frames.size();
     }
 
     fn push_frame(&mut self, bytes: &Bytes) {
@@ -166,9 +164,16 @@ impl OutQueue {
 
     /// The buffer at the end of the stream, with room for more.
     fn tail(&mut self) -> &mut Vec<u8> {
+        // Behind what the peer does not take it may stay for long, and is to be no larger than it must.
+        let waits = match &self.store {
+            Store::Tail(tail) => tail.is_empty() && self.bytes > 0,
+            Store::One(bytes) => self.bytes > bytes.len(),
+            Store::Many(_) | Store::Packets(_) => true,
+        };
+        let buffer = || if waits { Vec::new() } else { super::writer::buffer() };
         if let Store::One(bytes) = &self.store {
             if bytes.len() < LARGE {
-                let mut tail = super::writer::buffer();
+                let mut tail = buffer();
                 tail.extend_from_slice(bytes);
                 self.store = Store::Tail(tail);
             } else {
@@ -189,7 +194,7 @@ impl OutQueue {
             Store::One(_) | Store::Packets(_) => unreachable!("packets that stay apart are pushed"),
         };
         if tail.capacity() == 0 {
-            *tail = super::writer::buffer();
+            *tail = buffer();
         }
         tail
     }

@@ -14,6 +14,8 @@ use super::queue::Batch;
 /// or many that are small.
 const KEPT: usize = 2 * 1024 * 1024;
 const KEPT_NUMBER: usize = 32;
+/// Above it a buffer is not left with a connection that waits with little in it.
+const LARGE_BUFFER: usize = 32 * 1024;
 /// How many chunks one vectored write takes.
 const SLICES: usize = 32;
 
@@ -128,6 +130,7 @@ impl Writer {
             Batch::Many(chunks, tail) => Backlog { chunks, tail, written: 0 },
         };
         backlog.advance(written);
+        backlog.shrink();
         self.0 = Some(Box::new(backlog));
     }
 }
@@ -162,6 +165,16 @@ impl Backlog {
         Poll::Ready(Ok(number))
     }
 
+    /// A peer that does not read may keep what is left for long: no large buffer for a small rest.
+    fn shrink(&mut self) {
+        let rest = &self.tail[self.written..];
+        if self.tail.capacity() > LARGE_BUFFER && rest.len() < self.tail.capacity() / 4 {
+            let rest = rest.to_vec();
+            give_back(std::mem::replace(&mut self.tail, rest));
+            self.written = 0;
+        }
+    }
+
     fn advance(&mut self, mut number: usize) {
         while number > 0
             && let Some(chunk) = self.chunks.front_mut()
@@ -178,5 +191,29 @@ impl Backlog {
             self.written = 0;
             give_back(std::mem::take(&mut self.tail));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::queue::OutQueue;
+    use super::*;
+
+    #[test]
+    fn a_peer_that_does_not_read_keeps_no_large_buffer_for_a_small_rest() {
+        give_back(Vec::with_capacity(1024 * 1024));
+        let mut queue = OutQueue::new(false);
+        queue.write(|out| out.extend_from_slice(b"small"));
+        let mut writer = Writer::default();
+        writer.keep(queue.take(), 2);
+        queue.written(2);
+        assert_eq!((writer.len(), queue.bytes()), (3, 3));
+        let capacity = |writer: &Writer| writer.0.as_ref().map_or(0, |backlog| backlog.tail.capacity());
+        assert!(capacity(&writer) < 1024, "{}", capacity(&writer));
+        // Nor for what comes behind it.
+        queue.write(|out| out.extend_from_slice(b"more"));
+        let Batch::Buffer(behind) = queue.take() else { panic!("it is small") };
+        assert!(behind.capacity() < 1024, "{}", behind.capacity());
+        assert!(buffer().capacity() >= 1024 * 1024, "it is there for the next");
     }
 }
