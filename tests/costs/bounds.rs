@@ -7,26 +7,26 @@ pub(crate) struct Bound {
     pub(crate) most: f64,
 }
 
-// ---- for each idle connection: the task and what tokio keeps for its socket, the connection and its id, the socket and
-// its id, the URL, and the list of namespaces; tables grow by leaps, which is the rest
+// ---- for each idle connection: its task and what tokio keeps for its socket, the connection, the socket and the URL;
+// tables grow by leaps, which is the rest
 
-pub(crate) const IDLE_BYTES: Bound = bytes("idle connection", 2020.0);
-pub(crate) const IDLE_LIVE: Bound = live("idle connection", 8.1);
+pub(crate) const IDLE_BYTES: Bound = bytes("idle connection", 1340.0);
+pub(crate) const IDLE_LIVE: Bound = live("idle connection", 5.1);
 /// With the four headers of a browser that tell most about it, and 260 bytes of text in them.
-pub(crate) const BROWSER_BYTES: Bound = bytes("idle connection with a browser's headers", 2560.0);
-pub(crate) const BROWSER_LIVE: Bound = live("idle connection with a browser's headers", 13.1);
+pub(crate) const BROWSER_BYTES: Bound = bytes("idle connection with a browser's headers", 1880.0);
+pub(crate) const BROWSER_LIVE: Bound = live("idle connection with a browser's headers", 10.1);
 
 // ---- for each event with a string of 16 bytes
 
 /// Its arguments, the handler's future, the string.
 pub(crate) const ECHO: Bound = allocations("echo", 3.0);
-/// As an echo's, what may still be answered, and the answer, whose buffer grows twice.
-pub(crate) const ACK: Bound = allocations("ack", 7.0);
+/// As an echo's, what may still be answered, and the answer.
+pub(crate) const ACK: Bound = allocations("ack", 5.0);
 /// Frames go into a buffer that is kept.
 pub(crate) const EMIT: Bound = allocations("emit", 0.05);
-/// The event's own, its packet and its frame; and a buffer for each connection beyond those that are pooled.
-pub(crate) const DELIVERY: Bound = allocations("delivery of a broadcast", 0.9);
-/// To fewer connections than buffers are pooled for.
+/// The event's own, its packet and its frame, which all share.
+pub(crate) const DELIVERY: Bound = allocations("delivery of a broadcast", 0.05);
+/// To so few that the broadcast's own weigh.
 pub(crate) const DELIVERY_TO_FEW: Bound = allocations("delivery of a broadcast to few", 0.45);
 
 const fn bytes(of: &'static str, most: f64) -> Bound {

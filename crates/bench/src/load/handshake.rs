@@ -68,7 +68,10 @@ impl Target {
             let socket = TcpSocket::new_v4()?;
             let source = u8::try_from(2 + number / PER_SOURCE).map_err(io::Error::other)?;
             socket.bind((Ipv4Addr::new(127, 0, 0, source), 0).into())?;
-            socket.connect(self.address).await?
+            let stream = socket.connect(self.address).await?;
+            // Ended by a reset: a port that waits for its end to be forgotten is none for the next run.
+            stream.set_zero_linger()?;
+            stream
         } else {
             TcpStream::connect(self.address).await?
         };
