@@ -40,8 +40,8 @@ struct Watch {
 
 impl Watch {
     async fn run(mut self) {
-        while let Some(pause) = self.look() {
-            if !self.sleep(pause).await {
+        while let Some(earliest) = self.look() {
+            if !self.sleep(earliest).await {
                 break;
             }
         }

@@ -5,7 +5,7 @@ use tower_socketio_proto::engineio::{self, Input, Reason};
 use tower_socketio_proto::socketio::Kind;
 
 use super::connection::{Connection, Shared};
-use super::queue::Room;
+use super::queue::{LARGE, Room};
 use crate::hub::{
     Departure, EmitError, Extensions, Handshake, Link, LinkFacts, Outbound, Protocol, SocketIo, Transport,
     form_of, frames, write_frames,
@@ -55,7 +55,9 @@ impl Link for Connection {
             + packet.attachments.iter().map(|bytes| bytes.len() + 16).sum::<usize>();
         let gave_way;
         let mut shared = self.lock();
-        if !shared.queue.is_apart() && packet.attachments.is_empty() && self.hub().config.parser.is_json() {
+        // A large attachment stands by itself, and is not copied.
+        let is_copied = packet.attachments.iter().all(|bytes| bytes.len() < LARGE);
+        if !shared.queue.is_apart() && is_copied && self.hub().config.parser.is_json() {
             gave_way = self.admit_packet(&mut shared, packet, estimate, flags)?;
             shared.queue.write(|out| write_frames(packet, self.protocol, &self.hub().config.parser, out));
         } else {
