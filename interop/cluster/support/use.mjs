@@ -1,0 +1,19 @@
+// What a cluster needs of each engine: options for its nodes, and what tests may want of the engine itself.
+import { postgres } from "../../support/engines-postgres.mjs";
+import { redis, redisCluster } from "../../support/engines-redis.mjs";
+
+export const onRedis = (options) => async () => uses(await redis(options));
+export const onRedisCluster = (options) => async () => uses(await redisCluster(options), { unordered: true });
+
+/** With attachments' table, which Node's adapter does not make itself. */
+export const onPostgres = (options) => async () => {
+  const server = await postgres(options);
+  await server.tell(
+    "create table socket_io_attachments (id bigserial unique, created_at timestamptz default now(), payload bytea)",
+  );
+  return uses(server, { unordered: true, more: { "heartbeat-interval": 300, "heartbeat-timeout": 3000 } });
+};
+
+function uses(server, { unordered = false, more = {} } = {}) {
+  return { server, unordered, options: { url: server.url, ca: server.ca, ...more }, stop: () => server.stop() };
+}
