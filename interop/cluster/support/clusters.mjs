@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { context } from "../../support/clients.mjs";
-import { range } from "../../support/expect.mjs";
+import { range, same } from "../../support/expect.mjs";
 import { CLUSTER_NODE, node } from "./nodes.mjs";
+import { write } from "./values.mjs";
 
 const TIMEOUT = 30_000;
 /** Those that every node declares: `/` and one with clients of the old protocol, one with what globs are made of. */
@@ -161,6 +162,13 @@ export class Scene {
     await reached(peer, this.cluster.nodes.filter((other) => other !== peer.on), peer.of, rooms);
   }
 
+  /** What has come to a peer: in order, where the engine and both nodes keep it. */
+  arrived(peer, expected, inbox = peer.news) {
+    const { unordered = () => false } = this.cluster.engine;
+    if (unordered(this.here, peer.on)) sameSet(inbox.all, expected);
+    else same(inbox.all, expected);
+  }
+
   /** Waits until everything that the nodes have said before now is with these peers. */
   async settled(...peers) {
     for (const saying of this.nodes) {
@@ -178,6 +186,6 @@ export const counts = (...peers) => peers.map((peer) => peer.news.all.length);
 
 /** Equal lists, in whatever order. */
 export function sameSet(actual, expected, message) {
-  const sorted = (list) => list.map((value) => JSON.stringify(value)).sort();
+  const sorted = (list) => list.map((value) => JSON.stringify(write(value))).sort();
   assert.deepEqual(sorted(actual), sorted(expected), message);
 }
