@@ -1,3 +1,4 @@
+import { describe } from "node:test";
 import { MIXES, shared } from "../support/clusters.mjs";
 import { acks } from "./acks.mjs";
 import { broadcasts } from "./broadcasts.mjs";
@@ -6,9 +7,18 @@ import { programs } from "./programs.mjs";
 import { sockets } from "./sockets.mjs";
 
 /** Every operation, on every mix of nodes that there is, over what `engine` starts. */
-export function everything(row, label, engine, options = {}) {
-  for (const kinds of MIXES) {
-    const cluster = shared(row, label, kinds, engine, options);
-    for (const part of [broadcasts, acks, sockets, programs, oddNames]) part(cluster);
-  }
+export const everything = on([broadcasts, acks, sockets, programs, oddNames]);
+
+/** Those that show that nodes reach each other. */
+export const essentials = on([acks, sockets]);
+
+function on(parts) {
+  return (row, label, engine, options = {}) => {
+    for (const kinds of MIXES) {
+      describe(`${label}, ${kinds.join(" + ")}`, () => {
+        const cluster = shared(row, label, kinds, engine, options);
+        for (const part of parts) part(cluster);
+      });
+    }
+  };
 }
