@@ -35,7 +35,7 @@ fn node(bus: &LocalBus) -> Result<SocketIo, tower_socketio::ConfigError> {
         .on("ArticleUpdated", updated);
     SocketIo::builder()
         .allow_eio3(true)
-        .cluster(Cluster::new(bus.clone()))
+        .adapter(Cluster::new(bus.clone()))
         .namespace("/", Namespace::new())
         .namespace("/blog", blog)
         .build()

@@ -103,7 +103,7 @@ pub use tokio_rustls::rustls;
 pub use tower_socketio_adapter as adapter;
 #[doc(inline)]
 pub use tower_socketio_adapter::{
-    Adapter, AdapterError, Cluster, IntoRooms, LocalAdapter, LocalBus, RemoteSocket, Room,
+    Adapter, AdapterError, Cluster, IntoRooms, LocalAdapter, LocalBus, MakeAdapter, RemoteSocket, Room,
 };
 #[doc(inline)]
 pub use tower_socketio_proto::socketio as parser;

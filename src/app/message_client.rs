@@ -38,7 +38,7 @@ use crate::hub::{Broadcast, Sent, SocketIo};
 ///
 /// # Several processes
 ///
-/// With [`Builder::cluster`](crate::Builder::cluster) a client on any node reaches the users on all of them. A process that
+/// In a [cluster](crate::Builder::adapter) a client on any node reaches the users on all of them. A process that
 /// serves nobody, a queue's worker say, is a node, too: it declares the namespaces and never listens. So there is no trait
 /// for messages by another carrier. The carrier is the cluster's [`Bus`](crate::adapter::Bus), one for all that a server
 /// sends, and this type is the same over each of them.

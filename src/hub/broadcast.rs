@@ -81,7 +81,7 @@ impl Broadcast {
         self
     }
 
-    /// Only sockets on other nodes; nobody where there is no [`cluster`](super::Builder::cluster).
+    /// Only sockets on other nodes; nobody where there is no [cluster](super::Builder::adapter).
     pub fn elsewhere(mut self) -> Self {
         self.target.flags.reach = Reach::Elsewhere;
         self

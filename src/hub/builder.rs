@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use http::request::Parts;
 use ipnet::IpNet;
-use tower_socketio_adapter::{Adapter, Cluster};
+use tower_socketio_adapter::{Adapter, MakeAdapter};
 use tower_socketio_proto::socketio::Parser;
 
 use super::{
-    Config, ConnectLayer, Cookie, EmitLayer, Mount, Overflow, PacketLayer, ProxyHeader, Recovery, Transport,
-    WireError,
+    Alone, Config, ConnectLayer, Cookie, EmitLayer, Mount, Overflow, PacketLayer, ProxyHeader, Recovery,
+    Transport, WireError,
 };
 
 /// Sets what is to be set, declares the namespaces and builds a [`SocketIo`](crate::SocketIo).
@@ -295,13 +295,35 @@ impl Builder {
         self
     }
 
-    /// Makes each namespace's adapter, from its name (default: rooms in memory, [`LocalAdapter`](crate::LocalAdapter)).
+    /// Makes each namespace's adapter (default: rooms in memory, [`LocalAdapter`](crate::LocalAdapter)).
     ///
-    /// It is called with locks held: it must not call the server, and must not panic.
-    pub fn adapter(mut self, make: impl Fn(&str) -> Arc<dyn Adapter> + Send + Sync + 'static) -> Self {
+    /// A [`Cluster`](crate::Cluster) shares every namespace with other nodes, over Redis or Postgres with the crates
+    /// `tower-socketio-redis` and `tower-socketio-postgres`.
+    ///
+    /// ```
+    /// use tower_socketio::{Cluster, LocalBus, Namespace, SocketIo};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bus = LocalBus::new();
+    /// let node = || SocketIo::builder().adapter(Cluster::new(bus.clone())).namespace("/", Namespace::new()).build();
+    /// let (one, two) = (node()?, node()?);
+    /// one.emit("news", "reaches the clients of both");
+    /// # two.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn adapter(mut self, make: impl MakeAdapter) -> Self {
         self.config.adapter = Arc::new(make);
-        self.config.clustered = false;
         self
+    }
+
+    /// Makes each namespace's adapter from its name: one of one's own, which knows this node only.
+    ///
+    /// It takes the place of [`adapter`](Self::adapter). The closure is called with locks held: it must not call the
+    /// server, and must not panic.
+    pub fn adapter_with(self, make: impl Fn(&str) -> Arc<dyn Adapter> + Send + Sync + 'static) -> Self {
+        self.adapter(Alone(make))
     }
 
     /// Lets clients whose connection was lost come back as if nothing had been (default: no).
@@ -332,29 +354,6 @@ impl Builder {
     pub fn recovery(mut self, recovery: Recovery) -> Self {
         self.config.recovery = Some(recovery);
         self
-    }
-
-    /// Shares every namespace with other nodes (default: this node is alone).
-    ///
-    /// It takes the place of [`adapter`](Self::adapter).
-    ///
-    /// ```
-    /// use tower_socketio::{Cluster, LocalBus, Namespace, SocketIo};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let bus = LocalBus::new();
-    /// let node = || SocketIo::builder().cluster(Cluster::new(bus.clone())).namespace("/", Namespace::new()).build();
-    /// let (one, two) = (node()?, node()?);
-    /// one.emit("news", "reaches the clients of both");
-    /// # two.close().await;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn cluster(self, cluster: Cluster) -> Self {
-        let mut builder = self.adapter(move |namespace| cluster.adapter(namespace));
-        builder.config.clustered = true;
-        builder
     }
 
     /// Serves the official client's files from this directory, the `client-dist` of npm's `socket.io` (default: none).

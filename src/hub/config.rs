@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use tower_socketio_adapter::{Adapter, LocalAdapter};
+use tower_socketio_adapter::{Adapter, LocalAdapter, MakeAdapter};
 use tower_socketio_proto::engineio::Timing;
 use tower_socketio_proto::socketio::Parser;
 
@@ -138,7 +138,6 @@ type IdGenerator = dyn Fn(&Parts) -> String + Send + Sync;
 type EditHeaders = dyn Fn(&mut http::HeaderMap, &Parts) + Send + Sync;
 /// Copies what an outer HTTP layer left in the request to the connection.
 pub(crate) type KeepExtension = fn(&http::Extensions, &Extensions);
-type MakeAdapter = dyn Fn(&str) -> Arc<dyn Adapter> + Send + Sync;
 
 /// Every option of a server, checked by `Builder::build`.
 #[derive(Clone)]
@@ -177,9 +176,7 @@ pub(crate) struct Config {
     pub(crate) id_generator: Option<Arc<IdGenerator>>,
     pub(crate) initial_headers: Option<Arc<EditHeaders>>,
     pub(crate) headers: Option<Arc<EditHeaders>>,
-    pub(crate) adapter: Arc<MakeAdapter>,
-    /// Whether adapters speak to other nodes, where a namespace may have sockets that has none here.
-    pub(crate) clustered: bool,
+    pub(crate) adapter: Arc<dyn MakeAdapter>,
     pub(crate) client_files: Option<std::path::PathBuf>,
     pub(crate) connect_layers: Vec<WrapConnect>,
     pub(crate) packet_layers: Vec<WrapPacket>,
@@ -193,6 +190,18 @@ pub(crate) struct Config {
 
 /// Longer durations mean the same, and would overflow the clock.
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+
+/// Makes adapters that know this node only.
+pub(super) struct Alone<F>(pub(super) F);
+
+impl<F> MakeAdapter for Alone<F>
+where
+    F: Fn(&str) -> Arc<dyn Adapter> + Send + Sync + 'static,
+{
+    fn make(&self, namespace: &str) -> Arc<dyn Adapter> {
+        (self.0)(namespace)
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {
@@ -234,8 +243,7 @@ impl Default for Config {
             id_generator: None,
             initial_headers: None,
             headers: None,
-            adapter: Arc::new(|_| Arc::new(LocalAdapter::new())),
-            clustered: false,
+            adapter: Arc::new(Alone(|_: &str| Arc::new(LocalAdapter::new()) as Arc<dyn Adapter>)),
             client_files: None,
             connect_layers: Vec::new(),
             packet_layers: Vec::new(),

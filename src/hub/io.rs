@@ -149,7 +149,7 @@ impl SocketIo {
     /// Handlers in flight get the `close_grace` to answer, and disconnect hooks the same to end. Clients reconnect as they
     /// are told to go, so another node takes them over at an even pace.
     ///
-    /// Then this node takes leave of the others of its [`cluster`](super::Builder::cluster): what it emits afterwards
+    /// Then this node takes leave of the others of its [cluster](super::Builder::adapter): what it emits afterwards
     /// reaches none of them.
     pub async fn drain(&self, within: Duration) {
         self.0.draining.store(true, Ordering::Release);

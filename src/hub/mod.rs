@@ -48,6 +48,7 @@ pub use address::{ProxyHeader, Secure};
 pub use broadcast::Broadcast;
 pub use builder::Builder;
 pub use claims::Claims;
+use config::Alone;
 pub(crate) use config::{Config, FOR_EVER};
 pub use config::{Cookie, Overflow, SameSite, Transport};
 pub use connection::Conn;

@@ -155,7 +155,7 @@ impl Registry {
         }
         let parents = inner.parents.clone();
         drop(inner);
-        if !hub.config.clustered {
+        if !hub.config.adapter.is_clustered() {
             let child = parents.iter().find_map(|parent| parent.children().get(name).cloned())?;
             return Some(vec![child].into());
         }
@@ -225,7 +225,7 @@ fn space(
     doors: &Arc<dyn Doors>,
     params: Vec<(Box<str>, Box<str>)>,
 ) -> Arc<Space> {
-    let adapter: Arc<dyn Adapter> = (hub.config.adapter)(name);
+    let adapter: Arc<dyn Adapter> = hub.config.adapter.make(name);
     let space = Arc::new(Space::new(name, adapter, doors.clone(), params, &hub.config));
     let home = SpaceHome { hub: Arc::downgrade(hub), space: Arc::downgrade(&space) };
     space.adapter().open(Arc::new(home));

@@ -102,7 +102,7 @@ async fn calls_come_in_order() -> Test {
     let log = Log::new();
     let noted = log.clone();
     let io = SocketIo::builder()
-        .adapter(move |_| Arc::new(Noting::new(&noted)))
+        .adapter_with(move |_| Arc::new(Noting::new(&noted)))
         .namespace(
             "/",
             Namespace::new().on_connect(async |socket: Socket| socket.join("early")).on(
@@ -149,7 +149,7 @@ async fn each_namespace_has_its_own_and_it_is_closed_with_it() -> Test {
     let (made, log) = (Log::new(), Log::new());
     let (names, noted) = (made.clone(), log.clone());
     let io = SocketIo::builder()
-        .adapter(move |name| {
+        .adapter_with(move |name| {
             names.push(name);
             Arc::new(Noting::new(&noted))
         })
@@ -174,7 +174,7 @@ async fn a_refused_client_never_reaches_the_adapter() -> Test {
         Err::<(), _>(tower_socketio::WireError::new("no"))
     };
     let io = SocketIo::builder()
-        .adapter(move |_| Arc::new(Noting::new(&noted)))
+        .adapter_with(move |_| Arc::new(Noting::new(&noted)))
         .namespace("/", Namespace::new().on_connect(refuse))
         .build()?;
     assert!(TestClient::new(&io).connect("/").await.is_err());

@@ -326,7 +326,7 @@ async fn nodes<const N: usize>() -> [SocketIo; N] {
     let bus = LocalBus::new();
     let node = |_| {
         SocketIo::builder()
-            .cluster(Cluster::new(bus.clone()))
+            .adapter(Cluster::new(bus.clone()))
             .namespace("/", namespace())
             .namespace("/chat", namespace())
             .namespace("/room/{number}", namespace())

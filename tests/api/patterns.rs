@@ -131,7 +131,7 @@ async fn ten_thousand_names_leave_nothing_behind() -> Test {
     let (names, noted) = (made.clone(), calls.clone());
     let io = SocketIo::builder()
         .max_namespaces(20_000)
-        .adapter(move |name| {
+        .adapter_with(move |name| {
             names.push(name);
             Arc::new(Noting::new(&noted))
         })
@@ -160,7 +160,7 @@ async fn refused_and_unknown_names_leave_nothing_behind() -> Test {
     let (names, noted) = (made.clone(), calls.clone());
     let refuse = async || Err::<(), _>(tower_socketio::WireError::new("no"));
     let io = SocketIo::builder()
-        .adapter(move |name| {
+        .adapter_with(move |name| {
             names.push(name);
             Arc::new(Noting::new(&noted))
         })

@@ -32,7 +32,7 @@ fn server() -> SocketIo {
 /// Nodes that know each other.
 async fn nodes<const N: usize>() -> [SocketIo; N] {
     let bus = LocalBus::new();
-    let nodes = std::array::from_fn(|_| build(SocketIo::builder().cluster(Cluster::new(bus.clone()))));
+    let nodes = std::array::from_fn(|_| build(SocketIo::builder().adapter(Cluster::new(bus.clone()))));
     idle().await;
     nodes
 }
@@ -250,7 +250,7 @@ async fn a_handler_that_serves_its_own_sockets_tells_the_others() -> Test {
     };
     let node = || {
         let blog = namespace().on("ArticleUpdated", updated);
-        SocketIo::builder().cluster(Cluster::new(bus.clone())).namespace("/blog", blog).build()
+        SocketIo::builder().adapter(Cluster::new(bus.clone())).namespace("/blog", blog).build()
     };
     let (one, two) = (node()?, node()?);
     idle().await;

@@ -138,7 +138,7 @@ async fn a_value_may_use_the_socket_while_it_is_serialised() -> Test {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn namespaces_begin_and_end_while_other_threads_look_for_all_of_them() -> Test {
     const EACH: usize = 2_000;
-    let builder = SocketIo::builder().cluster(Cluster::new(LocalBus::new()));
+    let builder = SocketIo::builder().adapter(Cluster::new(LocalBus::new()));
     let io = builder.namespace("/{room}", Namespace::new()).build()?;
     let (over, ended) = (Arc::new(AtomicBool::new(false)), std::sync::mpsc::channel());
     for thread in 0..2_usize {

@@ -39,6 +39,7 @@ mod cluster;
 mod home;
 mod json;
 mod local;
+mod make;
 mod member;
 mod packet;
 mod room;
@@ -46,11 +47,13 @@ mod wire_name;
 
 pub use adapter::{Action, Adapter, AdapterError, BoxFuture, Flags, Handle, Reach, ServerAsk, Target};
 pub use bus::{
-    Bus, BusError, Inbox, Incoming, LocalBus, Membership, Message, MessageError, MessageKind, Offset, To,
+    Bus, BusError, Inbox, Incoming, LocalBus, Membership, Message, MessageError, MessageKind, Offset,
+    Posting, Sessions, StoredSession, To,
 };
 pub use cluster::Cluster;
 pub use home::{Home, ServerAnswer};
 pub use local::LocalAdapter;
+pub use make::MakeAdapter;
 pub use member::{Answers, Member, RemoteSocket};
 pub use packet::{Encode, FORMS, Frame, Frames, Outgoing};
 pub use room::{IntoRooms, Room};

@@ -91,7 +91,7 @@ async fn questions_can_be_for_clients_on_other_nodes_alone() -> Test {
 async fn a_pattern_asks_the_clients_of_its_namespaces_on_all_nodes() -> Test {
     let cable = Cable::new(&LocalBus::new()).slow("/chat/b");
     let build = || {
-        let builder = SocketIo::builder().cluster(Cluster::new(cable.clone()));
+        let builder = SocketIo::builder().adapter(Cluster::new(cable.clone()));
         builder.namespace("/chat/{room}", Namespace::new()).build()
     };
     let (one, two) = (build()?, build()?);
@@ -117,7 +117,7 @@ async fn a_pattern_asks_the_clients_of_its_namespaces_on_all_nodes() -> Test {
 async fn clients_of_a_namespace_that_is_on_another_node_alone_are_asked_and_fetched() -> Test {
     let bus = LocalBus::new();
     let build = || {
-        let builder = SocketIo::builder().cluster(Cluster::new(bus.clone()));
+        let builder = SocketIo::builder().adapter(Cluster::new(bus.clone()));
         builder.namespace("/chat/{room}", Namespace::new().on_server("q", async || Ack(2))).build()
     };
     let (one, two) = (build()?, build()?);

@@ -99,7 +99,7 @@ async fn namespaces_are_shared_one_by_one_and_dynamic_ones_too() -> Test {
     let bus = LocalBus::new();
     let build = || {
         SocketIo::builder()
-            .cluster(Cluster::new(bus.clone()))
+            .adapter(Cluster::new(bus.clone()))
             .namespace("/", Namespace::new())
             .namespace("/chat/{room}", Namespace::new())
             .build()
@@ -128,7 +128,7 @@ async fn an_adapter_of_ones_own_and_a_cluster_serve_side_by_side() -> Test {
     let log = Log::new();
     let noted = log.clone();
     let own = SocketIo::builder()
-        .adapter(move |_| Arc::new(Noting::new(&noted)))
+        .adapter_with(move |_| Arc::new(Noting::new(&noted)))
         .namespace("/", Namespace::new())
         .build()?;
     let clustered = node(&Cluster::new(LocalBus::new()), Namespace::new());

@@ -22,7 +22,7 @@ async fn what_hooks_and_handlers_emit_when_the_last_client_here_has_left_reaches
             socket.namespace().emit("worked", ());
         };
         let namespace = Namespace::new().on("work", work).on_disconnect(farewell);
-        SocketIo::builder().cluster(Cluster::new(bus.clone())).namespace("/chat/{room}", namespace).build()
+        SocketIo::builder().adapter(Cluster::new(bus.clone())).namespace("/chat/{room}", namespace).build()
     };
     let (one, two) = (build()?, build()?);
     let mut stays = TestClient::new(&two).connect("/chat/a").await?;
@@ -58,7 +58,7 @@ async fn what_disconnect_hooks_emit_while_a_node_closes_reaches_other_nodes() ->
                 socket.namespace().emit("farewell", ());
             })
         };
-        let builder = SocketIo::builder().cluster(Cluster::new(bus.clone()));
+        let builder = SocketIo::builder().adapter(Cluster::new(bus.clone()));
         builder.namespace("/", namespace()).namespace("/chat/{room}", namespace()).build()
     };
     let (one, two) = (build()?, build()?);

@@ -40,7 +40,7 @@ async fn the_namespaces_of_a_node_take_their_leave_side_by_side() -> Test {
     let stuck = Cable::new(&LocalBus::new()).stuck();
     let names = (0..NAMESPACES).map(|number| format!("/{number}"));
     let io = names
-        .fold(tower_socketio::SocketIo::builder().cluster(Cluster::new(stuck)), |builder, name| {
+        .fold(tower_socketio::SocketIo::builder().adapter(Cluster::new(stuck)), |builder, name| {
             builder.namespace(&name, Namespace::new())
         })
         .build()?;
@@ -133,7 +133,7 @@ async fn placeholders_without_an_attachment_reach_nobody() -> Test {
 async fn what_a_parser_cannot_encode_reaches_nobody() -> Test {
     let bus = LocalBus::new();
     let io = tower_socketio::SocketIo::builder()
-        .cluster(Cluster::new(bus.clone()))
+        .adapter(Cluster::new(bus.clone()))
         .parser(tower_socketio::Parser::MsgPack)
         .namespace("/", Namespace::new())
         .build()?;

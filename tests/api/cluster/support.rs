@@ -16,7 +16,7 @@ pub(super) async fn nodes<const N: usize>(namespace: impl Fn(usize) -> Namespace
 }
 
 pub(super) fn node(cluster: &Cluster, namespace: Namespace) -> SocketIo {
-    let builder = SocketIo::builder().cluster(cluster.clone());
+    let builder = SocketIo::builder().adapter(cluster.clone());
     builder.namespace("/", namespace).build().expect("a namespace that fits")
 }
 

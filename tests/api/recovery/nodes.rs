@@ -103,7 +103,7 @@ fn server() -> (SocketIo, Arc<Node>) {
     let shared = Shared(node.clone());
     let io = SocketIo::builder()
         .recovery(Recovery::new())
-        .adapter(move |_| Arc::new(shared.clone()))
+        .adapter_with(move |_| Arc::new(shared.clone()))
         .namespace("/", Namespace::new().on_connect(async |socket: Socket| socket.join("room")))
         .build()
         .expect("it fits");
@@ -155,7 +155,7 @@ async fn in_a_cluster_a_client_comes_back_to_its_node_and_has_missed_nothing() -
     let bus = LocalBus::new();
     let node = || {
         let namespace = Namespace::new().on_connect(async |socket: Socket| socket.join("room"));
-        let builder = SocketIo::builder().recovery(Recovery::new()).cluster(Cluster::new(bus.clone()));
+        let builder = SocketIo::builder().recovery(Recovery::new()).adapter(Cluster::new(bus.clone()));
         builder.namespace("/", namespace).build()
     };
     let (one, two) = (node()?, node()?);

@@ -5,15 +5,17 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+#[cfg(feature = "msgpack")]
+use tower_socketio_proto::socketio::{json_to_msgpack, msgpack_to_json};
 
 use super::MessageError;
 use crate::json::write_string;
 
 /// One envelope of the messages between nodes, those of Node's `ClusterAdapter`.
 ///
-/// It is not yet encoded: a carrier that is to be understood by Node's adapters decides by the same rule as they do
-/// whether it writes JSON ([`to_json`](Self::to_json)) or msgpack, with the attachments in the places of their
-/// placeholders.
+/// It is not yet encoded: a carrier that is to be understood by Node's adapters writes it as they do, in JSON or in
+/// msgpack with the attachments in the places of their placeholders (`encode` and `decode`, with the Cargo feature
+/// `msgpack`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
@@ -122,6 +124,41 @@ impl Message {
             data: envelope.data.map(|data| json.slice_ref(data.get().as_bytes())).unwrap_or_default(),
             attachments,
         })
+    }
+
+    /// Encodes the envelope as Node's sharded and Postgres adapters do: in JSON, or in msgpack with the attachments in
+    /// their places if there are some.
+    ///
+    /// # Errors
+    ///
+    /// If an attachment is missing, or if the data is nested too deep for msgpack.
+    #[cfg(feature = "msgpack")]
+    pub fn encode(&self) -> Result<Bytes, MessageError> {
+        let json = self.to_json();
+        if self.attachments.is_empty() {
+            return Ok(json.into());
+        }
+        let size = self.attachments.iter().map(Bytes::len).sum::<usize>();
+        let mut msgpack = Vec::with_capacity(json.len() + size);
+        let json = std::str::from_utf8(&json).map_err(|error| MessageError::Malformed(error.into()))?;
+        json_to_msgpack(&mut msgpack, json, &self.attachments)
+            .map_err(|error| MessageError::Malformed(error.into()))?;
+        Ok(msgpack.into())
+    }
+
+    /// Reads an envelope in JSON, which begins with `{`, or in msgpack.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are no envelope, or one of a kind that is not known.
+    #[cfg(feature = "msgpack")]
+    pub fn decode(bytes: &Bytes) -> Result<Self, MessageError> {
+        if bytes.first() == Some(&b'{') {
+            return Self::from_json(bytes, Vec::new());
+        }
+        let (json, attachments) =
+            msgpack_to_json(bytes).map_err(|error| MessageError::Malformed(error.into()))?;
+        Self::from_json(&json.into(), attachments)
     }
 
     /// Returns whether the sender waits for answers, so that nobody needs the message later; answers themselves do not
@@ -253,7 +290,42 @@ mod tests {
         assert_eq!(numbers, (1..=13).collect::<Vec<_>>());
     }
 
+    #[cfg(feature = "msgpack")]
+    #[test]
+    fn an_envelope_with_attachments_is_msgpack_and_others_are_json() {
+        let data = r#"{"packet":{"type":2,"data":["foo",{"_placeholder":true,"num":0}]},"opts":{}}"#;
+        let mut message = envelope(MessageKind::Broadcast, data);
+        message.attachments = vec![Bytes::from_static(&[1, 2, 3])];
+        let msgpack = message.encode().unwrap();
+        let mut expected =
+            b"\x84\xa4type\x03\xa4data\x82\xa6packet\x82\xa4type\x02\xa4data\x92\xa3foo".to_vec();
+        expected
+            .extend_from_slice(b"\xc4\x03\x01\x02\x03\xa4opts\x80\xa3uid\xb041e7c4b94158eb66\xa3nsp\xa1/");
+        assert_eq!(msgpack, expected);
+        assert_eq!(Message::decode(&msgpack).unwrap(), message);
+        let message = envelope(MessageKind::Broadcast, r#"{"packet":[]}"#);
+        assert_eq!(message.encode().unwrap(), message.to_json());
+        assert_eq!(Message::decode(&message.to_json().into()).unwrap(), message);
+    }
+
+    #[cfg(feature = "msgpack")]
+    #[test]
+    fn what_javascript_has_and_json_has_not_is_read_as_json_would_have_it() {
+        // {type:3, data:[undefined, new Date(1.5e12), 2^53 + 1, 0.5], uid:"u"}
+        let mut msgpack = b"\x83\xa4type\x03\xa4data\x94\xd4\x00\x00\xd6\xff\x59\x68\x2f\x00".to_vec();
+        msgpack
+            .extend_from_slice(b"\xcf\x00\x20\x00\x00\x00\x00\x00\x01\xcb\x3f\xe0\0\0\0\0\0\0\xa3uid\xa1u");
+        let message = Message::decode(&msgpack.into()).unwrap();
+        assert_eq!(message.data, r#"[null,"2017-07-14T02:40:00.000Z",9007199254740993,0.5]"#);
+    }
+
     proptest! {
+        #[cfg(feature = "msgpack")]
+        #[test]
+        fn any_bytes_are_decoded_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Message::decode(&bytes.into());
+        }
+
         #[test]
         fn an_envelope_comes_back_from_its_json(
             number in 1u8..=13,

@@ -72,18 +72,13 @@
 //! - Membership: heartbeats, or [counted](LocalBus::counted). Everything comes to all nodes, answers too.
 //! - Limits: 16 384 messages wait for a node; then its subscription is interrupted.
 //! - In an [outage](LocalBus::outage) messages are lost in both directions.
-//!
-//! # What will be added
-//!
-//! Resuming a client's session on another node needs a carrier that keeps messages and sessions. The carrier that has
-//! it, Redis streams, will come with one more method that returns how sessions are stored and taken, `None` by default;
-//! [`publish`](Bus::publish) and [`Incoming`] carry the offsets for it already.
 
 mod error;
 mod inbox;
 mod local;
 mod membership;
 mod message;
+mod sessions;
 mod shared;
 mod to;
 
@@ -92,7 +87,8 @@ pub use inbox::{Inbox, Incoming, Offset};
 pub use local::LocalBus;
 pub use membership::Membership;
 pub use message::{Message, MessageKind};
-pub use to::To;
+pub use sessions::{Sessions, StoredSession};
+pub use to::{Posting, To};
 
 use std::fmt::Debug;
 
@@ -133,6 +129,23 @@ pub trait Bus: Debug + Send + Sync + 'static {
         to: To<'a>,
     ) -> BoxFuture<'a, Result<Option<Offset>, BusError>>;
 
+    /// Publishes several messages in this order; resolves with a result for each, in the same order. Nodes do this with
+    /// all that waits.
+    ///
+    /// By default they are published one by one: a carrier that is far away can do better.
+    fn publish_all<'a>(
+        &'a self,
+        postings: &'a [Posting<'a>],
+    ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
+        Box::pin(async move {
+            let mut results = Vec::with_capacity(postings.len());
+            for Posting { message, to } in postings {
+                results.push(self.publish(message, *to).await);
+            }
+            results
+        })
+    }
+
     /// Ends a subscription; nothing, if there is none.
     fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
         let _ = (namespace, node);
@@ -153,6 +166,11 @@ pub trait Bus: Debug + Send + Sync + 'static {
     fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
         let _ = namespace;
         Box::pin(std::future::ready(Err(BusError::refused("this carrier does not count"))))
+    }
+
+    /// What keeps the sessions of clients that are away; none by default. A carrier that has it keeps messages, too.
+    fn sessions(&self) -> Option<&dyn Sessions> {
+        None
     }
 
     /// A room of the node has its first member here; a socket's own room, too.

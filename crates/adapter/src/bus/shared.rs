@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Bus, BusError, Inbox, Membership, Message, Offset, To};
+use super::{Bus, BusError, Inbox, Membership, Message, Offset, Posting, Sessions, To};
 use crate::BoxFuture;
 
 /// A bus that several have.
@@ -22,6 +22,13 @@ impl<B: Bus + ?Sized> Bus for Arc<B> {
         (**self).publish(message, to)
     }
 
+    fn publish_all<'a>(
+        &'a self,
+        postings: &'a [Posting<'a>],
+    ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
+        (**self).publish_all(postings)
+    }
+
     fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
         (**self).close(namespace, node)
     }
@@ -32,6 +39,10 @@ impl<B: Bus + ?Sized> Bus for Arc<B> {
 
     fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
         (**self).count(namespace)
+    }
+
+    fn sessions(&self) -> Option<&dyn Sessions> {
+        (**self).sessions()
     }
 
     fn room_opened(&self, namespace: &str, node: &str, room: &str) {

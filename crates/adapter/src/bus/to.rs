@@ -1,3 +1,5 @@
+use super::Message;
+
 /// Whom a message is for.
 ///
 /// A carrier may bring it to more nodes than that, which pass it over.
@@ -11,4 +13,21 @@ pub enum To<'a> {
     Room(&'a str),
     /// For this node: an answer.
     Node(&'a str),
+}
+
+/// A message on its way out, and whom it is for.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Posting<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// Whom it is for.
+    pub to: To<'a>,
+}
+
+impl<'a> Posting<'a> {
+    /// Puts a message and its address together.
+    pub fn new(message: &'a Message, to: To<'a>) -> Self {
+        Self { message, to }
+    }
 }

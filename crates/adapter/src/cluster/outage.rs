@@ -24,6 +24,8 @@ pub(super) struct Health {
 struct Failing {
     subscription: bool,
     publishing: bool,
+    /// The last message was refused.
+    refusing: bool,
 }
 
 impl Vitals {
@@ -50,11 +52,14 @@ impl Health {
         }
     }
 
-    /// A message was published, or could not be.
-    pub(super) fn publishing(&self, error: Option<&BusError>) {
-        if !matches!(error, Some(BusError::Refused(_))) {
+    /// A message was published, or could not be; returns whether it is the first to be refused.
+    pub(super) fn publishing(&self, error: Option<&BusError>) -> bool {
+        let is_refused = matches!(error, Some(BusError::Refused(_)));
+        if !is_refused {
             self.set(error, |failing| &mut failing.publishing);
         }
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        !std::mem::replace(&mut failing.refusing, is_refused) && is_refused
     }
 
     /// The namespace needs the bus no more.

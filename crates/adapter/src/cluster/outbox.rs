@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::nodes::Node;
 use super::shared::Shared;
-use crate::{Bus, BusError, Message, MessageKind, To};
+use crate::{Bus, BusError, Message, MessageKind, Posting, To};
 
 /// What the tasks of a namespace share with its adapter, and need when that is gone.
 #[derive(Debug)]
@@ -61,6 +61,9 @@ pub(super) enum Posted {
     /// The adapter is not open.
     Closed,
 }
+
+/// So many letters are published at once.
+const BATCH: usize = 128;
 
 /// What a message takes beside its data.
 const OVERHEAD: usize = 128;
@@ -162,7 +165,7 @@ impl Address {
     }
 }
 
-/// Publishes letters one by one, until the outbox is closed and empty; then the subscription ends.
+/// Publishes letters in order, as many at a time as wait, until the outbox is closed and empty; then the subscription ends.
 ///
 /// From then on all of it takes at most `within`, for a message under way, for the rest, and for the subscription.
 pub(super) async fn publish(
@@ -172,9 +175,9 @@ pub(super) async fn publish(
     shared: Weak<Shared>,
 ) {
     line.tried(within).await;
-    let mut last = None;
-    while let Some(letter) = letters.recv().await {
-        if letter.message.kind == MessageKind::Heartbeat {
+    let (mut batch, mut last) = (Vec::new(), None);
+    while letters.recv_many(&mut batch, BATCH).await > 0 {
+        if batch.iter().any(|letter| letter.message.kind == MessageKind::Heartbeat) {
             line.beating.store(false, Ordering::Release);
         }
         let mut patience = within;
@@ -182,12 +185,17 @@ pub(super) async fn publish(
             let last: &mut Instant = last.get_or_insert_with(|| Instant::now() + within);
             patience = last.duration_since(Instant::now());
         }
-        line.echoes.fetch_add(1, Ordering::Relaxed);
-        let published = timeout(patience, line.bus.publish(&letter.message, letter.to.as_to())).await;
-        line.waiting.fetch_sub(letter.size(), Ordering::AcqRel);
-        let published = published.unwrap_or_else(|_| Err(too_late()));
-        if let Some(shared) = shared.upgrade() {
-            shared.published(&letter, published.map(drop));
+        line.echoes.fetch_add(i64::try_from(batch.len()).unwrap_or(i64::MAX), Ordering::Relaxed);
+        let postings: Vec<_> =
+            batch.iter().map(|letter| Posting::new(&letter.message, letter.to.as_to())).collect();
+        let published = timeout(patience, line.bus.publish_all(&postings)).await;
+        let mut published = published.unwrap_or_default().into_iter();
+        for letter in batch.drain(..) {
+            line.waiting.fetch_sub(letter.size(), Ordering::AcqRel);
+            let published = published.next().unwrap_or_else(|| Err(too_late()));
+            if let Some(shared) = shared.upgrade() {
+                shared.published(&letter, published.map(drop));
+            }
         }
     }
     if let Some(shared) = shared.upgrade() {

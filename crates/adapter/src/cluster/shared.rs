@@ -154,10 +154,13 @@ impl Shared {
 
     /// A message was published, or could not be.
     pub(super) fn published(&self, letter: &Letter, result: Result<(), BusError>) {
-        self.health.publishing(result.as_ref().err());
+        let is_first = self.health.publishing(result.as_ref().err());
         let Err(error) = result else { return };
         self.vitals.unpublished();
-        if let BusError::Refused(reason) = &error {
+        // The others are counted, until one is taken again.
+        if let BusError::Refused(reason) = &error
+            && is_first
+        {
             let kind = letter.message.kind;
             tracing::warn!(target: "socketio::adapter", ?kind, size = letter.message.size(), reason, "{error}");
         }

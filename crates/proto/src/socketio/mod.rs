@@ -48,6 +48,8 @@ pub use decoder::{Decoder, Limits};
 pub use encode::{Encoded, write_arguments, write_event};
 pub use error::{ArgumentsError, DecodeError, EncodeError};
 pub use header::write_header;
+#[cfg(feature = "msgpack")]
+pub use msgpack::{json_to_msgpack, msgpack_to_json};
 pub use name::is_reserved;
 pub use packet::{Data, Kind, Message, OutPacket, OwnedPacket, Packet};
 pub use parser::{CustomDecoder, CustomParser, Parser};

@@ -6,6 +6,7 @@ mod from_json;
 mod packet;
 mod read;
 mod to_json;
+mod transcode;
 mod write;
 
 #[cfg(test)]
@@ -13,3 +14,4 @@ mod tests;
 
 pub(super) use packet::{decode, encode};
 pub(super) use to_json::to_json;
+pub use transcode::{json_to_msgpack, msgpack_to_json};

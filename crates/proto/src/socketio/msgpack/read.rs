@@ -3,7 +3,7 @@ use crate::socketio::DecodeError;
 /// One element of a msgpack document; arrays and maps are followed by their elements.
 ///
 /// notepack has extensions of type 0 for what msgpack lacks: `undefined`, which reads as nil, an `ArrayBuffer`, which
-/// reads as binary, and a `Date`.
+/// reads as binary, and a `Date`, for which its later versions have msgpack's own of type -1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Token<'a> {
     Nil,
@@ -18,6 +18,28 @@ pub(super) enum Token<'a> {
     Array(usize),
     Map(usize),
     Extension(i8, &'a [u8]),
+}
+
+impl Token<'_> {
+    /// Reads msgpack's own extension for a moment: seconds in 32 bits, nanoseconds in 30 before seconds in 34, or
+    /// nanoseconds in 32 before seconds in 64.
+    fn timestamp(self) -> Self {
+        let Token::Extension(-1, bytes) = self else { return self };
+        let (seconds, nanos) = match *bytes {
+            [a, b, c, d] => (u32::from_be_bytes([a, b, c, d]).into(), 0),
+            [a, b, c, d, e, f, g, h] => {
+                let both = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+                ((both & 0x3_ffff_ffff).cast_signed(), both >> 34)
+            }
+            [a, b, c, d, ref seconds @ ..] if seconds.len() == 8 => {
+                let seconds = seconds.iter().fold(0, |seconds, byte| seconds << 8 | i64::from(*byte));
+                (seconds, u32::from_be_bytes([a, b, c, d]).into())
+            }
+            _ => return self,
+        };
+        let millis = (nanos / 1_000_000).cast_signed();
+        Token::Date(seconds.saturating_mul(1000).saturating_add(millis))
+    }
 }
 
 /// Reads elements from a slice, none of which reaches beyond it.
@@ -49,7 +71,7 @@ impl<'a> Reader<'a> {
                 let length = self.length(1 << (marker - 0xc7))?;
                 match self.extension(length)? {
                     Token::Extension(0, buffer) => Token::Binary(buffer),
-                    extension => extension,
+                    extension => extension.timestamp(),
                 }
             }
             0xca => Token::Float(f32::from_be_bytes(self.array()?).into()),
@@ -67,7 +89,7 @@ impl<'a> Reader<'a> {
                 Token::Extension(0, &[a, b, c, d, e, f, g, h]) => {
                     Token::Date(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
                 }
-                extension => extension,
+                extension => extension.timestamp(),
             },
             0xd9..=0xdb => {
                 let length = self.length(1 << (marker - 0xd9))?;
