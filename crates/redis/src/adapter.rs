@@ -1,0 +1,13 @@
+use crate::{RedisServer, ShardedAdapter};
+
+/// Names the ways in which nodes talk over Redis.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RedisAdapter;
+
+impl RedisAdapter {
+    /// The sharded adapter, for Redis 7, Valkey and their clusters.
+    pub fn sharded(server: impl Into<RedisServer>) -> ShardedAdapter {
+        ShardedAdapter::new(server.into())
+    }
+}
