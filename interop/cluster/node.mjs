@@ -21,7 +21,7 @@ if (given["id-prefix"] !== undefined) {
   let made = 0;
   io.engine.generateId = () => `${given["id-prefix"]}${made++}`;
 }
-for (const namespace of [...given.namespaces, /^\/dynamic-/]) serve(io.of(namespace), given.number, say);
+for (const namespace of [...given.namespaces, /^\/dynamic\//]) serve(io.of(namespace), given.number, say);
 http.listen(0, "127.0.0.1", () => console.log(`listening on http://127.0.0.1:${http.address().port}`));
 
 const known = commands(io);

@@ -55,7 +55,7 @@ async fn serve(options: Options) -> Result<(), Error> {
     if let Some(prefix) = options.id_prefix.clone() {
         builder = builder.id_generator(options::numbered(prefix));
     }
-    let names = options.namespaces.iter().map(String::as_str).chain(["/dynamic-{name}"]);
+    let names = options.namespaces.iter().map(String::as_str).chain(["/dynamic/{name}"]);
     let io = names
         .fold(builder, |builder, name| builder.namespace(name, events::namespace(options.number)))
         .build()?;

@@ -6,13 +6,13 @@ const LONG = 8000;
 let number = 1000;
 
 export function oddNames(cluster) {
-  for (const of of ["/odd*?", "/oddities", "/even[a-z]"]) {
+  for (const of of ["/odd**", "/oddities", "/even[a-z]"]) {
     each(cluster, `the namespace ${of} is one like any other`, async (scene) => {
       const { here, there, others } = scene;
       const [a, b] = [await scene.peer(here, { of }), await scene.peer(there, { of })];
       const [room] = names("room");
       const outside = [];
-      for (const other of ["/", "/odd*?", "/oddities", "/even[a-z]"].filter((other) => other !== of)) {
+      for (const other of ["/", "/odd**", "/oddities", "/even[a-z]"].filter((other) => other !== of)) {
         outside.push(await scene.peer(there, { of: other }));
       }
       // Node's classic adapter is deaf here to broadcasts, not to questions.
@@ -39,7 +39,7 @@ export function oddNames(cluster) {
   }
 
   each(cluster, "rooms may be called as globs, channels and wire names are", async (scene) => {
-    const odd = ["*", "?", "[a-z]", "\\*", "#", "a#b#", "", " ", "ä€😀", "$user:1", "socket.io#/#", "%", "\"", "'", "x".repeat(20)];
+    const odd = ["*", "?", "[a-z]", "\\*", "#", "a#b#", "", " ", "ä€😀", "$", "socket.io#/#", "%", "\"", "'", "x".repeat(20)];
     const [suffix] = names("");
     const rooms = odd.map((name) => `${name}${suffix}`);
     const all = await Promise.all(rooms.map((room) => scene.peer(scene.there, { rooms: [room] })));
@@ -101,7 +101,7 @@ export function oddNames(cluster) {
 
   each(cluster, "namespaces that come and go are shared while they are there", async (scene) => {
     const { here, there } = scene;
-    const [of, empty] = [`/dynamic-${number++}`, `/dynamic-${number++}`];
+    const [of, empty] = [`/dynamic/${number++}`, `/dynamic/${number++}`];
     for (let round = 0; round < 2; round++) {
       const [a, b] = [await scene.peer(here, { of }), await scene.peer(there, { of })];
       await reached(b, [here], of, [undefined]);
@@ -110,6 +110,9 @@ export function oddNames(cluster) {
       await Promise.all([a, b].map(({ news }) => news.count(1)));
       sameSet((await here.tell("fetch", { of })).map(({ id }) => id), [a.id, b.id]);
       [a, b].forEach(({ socket }) => socket.disconnect());
+      // Node has it for ever, and waits for one that is just letting go of it.
+      const stay = cluster.kinds.filter((kind) => kind === "node").length;
+      if (here.kind === "node") await until(async () => (await here.tell("servers", { of })) === stay);
       await until(async () => (await here.tell("fetch", { of })).length === 0);
     }
     same(await here.tell("fetch", { of: empty }), []);
