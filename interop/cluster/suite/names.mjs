@@ -110,9 +110,9 @@ export function oddNames(cluster) {
       await Promise.all([a, b].map(({ news }) => news.count(1)));
       sameSet((await here.tell("fetch", { of })).map(({ id }) => id), [a.id, b.id]);
       [a, b].forEach(({ socket }) => socket.disconnect());
-      // Node has it for ever, and waits for one that is just letting go of it.
-      const stay = cluster.kinds.filter((kind) => kind === "node").length;
-      if (here.kind === "node") await until(async () => (await here.tell("servers", { of })) === stay);
+      // Node has it for ever; who asks has it, too. Whoever is just letting go of it may be waited for.
+      const stay = scene.nodes.filter((node) => node === here || node.kind === "node").length;
+      await until(async () => (await here.tell("servers", { of })) === stay);
       await until(async () => (await here.tell("fetch", { of })).length === 0);
     }
     same(await here.tell("fetch", { of: empty }), []);
