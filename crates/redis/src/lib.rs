@@ -2,6 +2,8 @@
 
 mod connection;
 mod error;
+mod streams;
 
 pub use connection::RedisServer;
 pub use error::ConnectError;
+pub use streams::StreamsAdapter;

@@ -1,0 +1,127 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use redis::{RedisResult, cmd};
+use tower_socketio_adapter::{BusError, Inbox};
+
+use super::id::EntryId;
+use super::inner::{Channel, Inner};
+use super::names::Number;
+use super::reader::Reader;
+use crate::connection::Job;
+
+/// Interrupts a subscription when it is dropped, as the one who opened it does not listen any more.
+struct Opening<'a> {
+    inner: &'a Inner,
+    namespace: &'a str,
+    node: &'a str,
+    done: bool,
+}
+
+impl Inner {
+    /// Subscribes a node, and resolves when it has heard everything up to now.
+    ///
+    /// # Cancel safety
+    ///
+    /// What it has heard until then it does not hear again when it is opened the next time.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        namespace: &str,
+        node: &str,
+        inbox: Inbox,
+    ) -> Result<(), BusError> {
+        let names = &self.options.names;
+        let sources: Vec<Number> = names.sources(namespace).collect();
+        let from = match inbox.history() {
+            Some(history) if !self.positions().is_known(namespace, node) => {
+                Some((names.home(namespace), self.ago(history).await.map_err(BusError::down)?))
+            }
+            _ => None,
+        };
+        let key: Arc<str> = namespace.into();
+        let mut progress = self.progress.subscribe();
+        loop {
+            self.start(&sources).await.map_err(BusError::down)?;
+            let mut positions = self.positions();
+            // A reader may have ended that nobody needed yet.
+            if positions.are_running(&sources) {
+                positions.open(&key, node, &sources, inbox, from);
+                break;
+            }
+        }
+        let mut opening = Opening { inner: self, namespace, node, done: false };
+        self.wake.send_replace(());
+        self.listen(key, node).await.map_err(BusError::down)?;
+        while !self.positions().is_caught_up(namespace, node).ok_or_else(interrupted)? {
+            progress.changed().await.map_err(BusError::down)?;
+        }
+        opening.done = true;
+        Ok(())
+    }
+
+    /// Ends a subscription.
+    pub(super) async fn close(&self, namespace: &str, node: &str) {
+        self.positions().close(namespace, node);
+        self.wake.send_replace(());
+        let names = &self.options.names;
+        let _alone = self.subscribing.write().await;
+        let mut channels = vec![names.private_channel(namespace, node)];
+        if !self.positions().has(namespace) {
+            channels.push(names.public_channel(namespace));
+        }
+        for channel in &channels {
+            self.channels().remove(channel.as_bytes());
+        }
+        // If the connection is lost there is nothing to end.
+        let _ = self.subscriber.unsubscribe(self.options.kind(), &channels).await;
+    }
+
+    /// Begins to read the streams that are not read yet.
+    async fn start(self: &Arc<Self>, streams: &[Number]) -> RedisResult<()> {
+        if self.positions().are_running(streams) {
+            return Ok(());
+        }
+        let _starting = self.starting.lock().await;
+        let resting: Vec<_> =
+            streams.iter().copied().filter(|&stream| !self.positions().are_running(&[stream])).collect();
+        try_join_all(resting.into_iter().map(|stream| Reader::start(self.clone(), stream))).await?;
+        Ok(())
+    }
+
+    /// Subscribes to the channels of a node.
+    async fn listen(&self, namespace: Arc<str>, node: &str) -> RedisResult<()> {
+        let _others = self.subscribing.read().await;
+        let names = &self.options.names;
+        let public = names.public_channel(&namespace);
+        let private = names.private_channel(&namespace, node);
+        {
+            let mut channels = self.channels();
+            let node = Some(node.into());
+            channels.insert(private.as_bytes().into(), Channel { namespace: namespace.clone(), node });
+            channels.insert(public.as_bytes().into(), Channel { namespace, node: None });
+        }
+        self.subscriber.subscribe(self.options.kind(), &[public, private]).await
+    }
+
+    /// The place in a stream behind all that is older than this, by Redis' own clock.
+    async fn ago(&self, history: Duration) -> RedisResult<EntryId> {
+        let answer = self.commands.run(Job::anywhere(cmd("TIME"))).await?;
+        let (seconds, micros): (u64, u64) = redis::from_redis_value(answer)?;
+        let now = seconds.saturating_mul(1000).saturating_add(micros / 1000);
+        let history = u64::try_from(history.as_millis()).unwrap_or(u64::MAX);
+        Ok(EntryId::before_millis(now.saturating_sub(history)))
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.inner.positions().interrupt(self.namespace, self.node);
+        }
+    }
+}
+
+fn interrupted() -> BusError {
+    BusError::down("the subscription was interrupted")
+}
