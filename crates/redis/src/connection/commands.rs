@@ -38,6 +38,8 @@ pub(crate) struct Commands {
 struct Cluster {
     links: HashMap<Address, Arc<Link>>,
     topology: Arc<Topology>,
+    /// Whether the topology is to be asked for, as it may have changed.
+    stale: bool,
 }
 
 impl Job {
@@ -113,8 +115,15 @@ impl Commands {
 
     /// Returns what is known of the cluster.
     pub(super) async fn topology(&self) -> RedisResult<Arc<Topology>> {
-        let known = self.cluster().topology.clone();
-        if known.nodes.is_empty() { self.refresh().await } else { Ok(known) }
+        let (known, stale) = {
+            let cluster = self.cluster();
+            (cluster.topology.clone(), cluster.stale)
+        };
+        if known.nodes.is_empty() {
+            return self.refresh().await;
+        }
+        // While most nodes are there, what is known is better than nothing.
+        Ok(if stale { self.refresh().await.unwrap_or(known) } else { known })
     }
 
     /// Asks the cluster what it looks like now.
@@ -138,6 +147,7 @@ impl Commands {
                     let mut cluster = self.cluster();
                     cluster.links.retain(|node, _| topology.nodes.contains(node));
                     cluster.topology = topology.clone();
+                    cluster.stale = false;
                     *refreshed = Some(Instant::now());
                     return Ok(topology);
                 }
@@ -147,9 +157,9 @@ impl Commands {
         Err(last)
     }
 
-    /// Forgets what is known of the cluster, which may have changed.
-    pub(super) fn forget(&self) {
-        self.cluster().topology = Arc::default();
+    /// The cluster may have changed.
+    pub(super) fn doubt(&self) {
+        self.cluster().stale = true;
     }
 
     async fn run_on_cluster(&self, jobs: Vec<Job>) -> Vec<RedisResult<Value>> {
@@ -215,7 +225,7 @@ impl Commands {
                         results[at] = result;
                         if broken {
                             // The primary may be another one by now; what was sent is not sent again.
-                            self.forget();
+                            self.doubt();
                         }
                     }
                 }

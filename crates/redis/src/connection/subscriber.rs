@@ -124,9 +124,24 @@ impl Inner {
         if let Some(wire) = known(self) {
             return Ok(wire);
         }
-        let wire = Arc::new(Wire::open(self, node.as_ref()).await?);
+        let wire = Arc::new(match node {
+            None if self.plan.is_cluster() => self.anywhere().await?,
+            _ => Wire::open(self, node.as_ref()).await?,
+        });
         self.state().wires.insert(node, wire.clone());
         Ok(wire)
+    }
+
+    /// Connects to any primary of the cluster: what is published on one of them comes to all.
+    async fn anywhere(self: &Arc<Self>) -> RedisResult<Wire> {
+        let mut last = RedisError::from((ErrorKind::ClusterConnectionNotFound, "the cluster has no primary"));
+        for node in self.commands.refresh().await?.primaries() {
+            match Wire::open(self, Some(&node)).await {
+                Ok(wire) => return Ok(wire),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
     }
 
     async fn subscribe_shards(self: &Arc<Self>, names: Vec<&str>) -> RedisResult<()> {
@@ -167,7 +182,7 @@ impl Inner {
         node: &Address,
         names: &[&str],
     ) -> RedisResult<Vec<RedisResult<()>>> {
-        let wire = self.wire(Some(node)).await.inspect_err(|_| self.commands.forget())?;
+        let wire = self.wire(Some(node)).await.inspect_err(|_| self.commands.doubt())?;
         {
             let mut state = self.state();
             for name in names {
@@ -264,7 +279,7 @@ impl Inner {
     /// A connection is lost, and with it all others are given up.
     pub(super) fn lost(&self, reason: &RedisError) {
         let wires = std::mem::take(&mut *self.state());
-        self.commands.forget();
+        self.commands.doubt();
         // Nobody was told of anything that has not been subscribed to.
         if wires.wires.is_empty() {
             return;
