@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value, cmd};
-use tower_socketio_adapter::Message;
+use tower_socketio_adapter::{Message, Offset};
 
 use super::entry::{CodecError, Entry, fields};
-use super::id::EntryId;
+use super::id;
 
 /// Appends a message to a stream, which is cut to about `max_len` entries.
 pub(super) fn append(stream: &str, max_len: u64, message: &Message) -> Result<Cmd, CodecError> {
@@ -18,7 +18,7 @@ pub(super) fn append(stream: &str, max_len: u64, message: &Message) -> Result<Cm
 }
 
 /// Reads what is behind an entry, waiting for it if there is nothing.
-pub(super) fn read(stream: &str, behind: EntryId, count: usize, block: Option<Duration>) -> Cmd {
+pub(super) fn read(stream: &str, behind: Offset, count: usize, block: Option<Duration>) -> Cmd {
     let mut command = cmd("XREAD");
     if let Some(block) = block {
         command.arg("BLOCK").arg(millis(block));
@@ -28,10 +28,15 @@ pub(super) fn read(stream: &str, behind: EntryId, count: usize, block: Option<Du
 }
 
 /// Reads the entries from one to another.
-pub(super) fn range(stream: &str, from: EntryId, to: EntryId, count: usize) -> Cmd {
+pub(super) fn range(stream: &str, from: Offset, to: Offset, count: usize) -> Cmd {
     let mut command = cmd("XRANGE");
     command.arg(stream).arg(from.to_string()).arg(to.to_string()).arg("COUNT").arg(count);
     command
+}
+
+/// Reads the first entry.
+pub(super) fn first(stream: &str) -> Cmd {
+    range(stream, Offset::ZERO, Offset::MAX, 1)
 }
 
 /// Reads the last entry.
@@ -39,6 +44,13 @@ pub(super) fn last(stream: &str) -> Cmd {
     let mut command = cmd("XREVRANGE");
     command.arg(stream).arg("+").arg("-").arg("COUNT").arg(1);
     command
+}
+
+/// The place of now by Redis' clock, and of so long ago, in the answer to `TIME`.
+pub(super) fn now(answer: Value, ago: Duration) -> RedisResult<(Offset, Offset)> {
+    let (seconds, micros): (u64, u64) = redis::from_redis_value(answer)?;
+    let now = seconds.saturating_mul(1000).saturating_add(micros / 1000);
+    Ok((id::before_millis(now), id::before_millis(now.saturating_sub(millis(ago)))))
 }
 
 /// A time in whole milliseconds, of which Redis takes no part and no zero.
@@ -75,7 +87,7 @@ fn entry(item: Value) -> Option<Entry> {
         _ => Bytes::new(),
     });
     let pairs = std::iter::from_fn(|| Some((fields.next()?, fields.next()?)));
-    Some(Entry::new(EntryId::parse(&id)?, pairs))
+    Some(Entry::new(id::parse(&id)?, pairs))
 }
 
 fn unexpected() -> RedisError {

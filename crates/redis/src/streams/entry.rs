@@ -4,10 +4,9 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use tower_socketio_adapter::{Message, MessageKind};
+use tower_socketio_adapter::{Message, MessageKind, Offset};
 use tower_socketio_proto::socketio::{json_to_msgpack, msgpack_to_json};
 
-use super::id::EntryId;
 
 /// As Node: padding may be missing, and what hangs over.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -20,7 +19,7 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// An entry of a stream as it was read; nothing is decoded yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
-    pub(super) id: EntryId,
+    pub(super) id: Offset,
     pub(super) uid: Bytes,
     pub(super) nsp: Bytes,
     pub(super) kind: Bytes,
@@ -32,7 +31,7 @@ pub(super) type CodecError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Entry {
     /// Takes the fields that mean something; of several with one name the last counts.
-    pub(super) fn new(id: EntryId, fields: impl IntoIterator<Item = (Bytes, Bytes)>) -> Self {
+    pub(super) fn new(id: Offset, fields: impl IntoIterator<Item = (Bytes, Bytes)>) -> Self {
         let mut entry = Self { id, ..Self::default() };
         for (name, value) in fields {
             match &*name {

@@ -79,11 +79,11 @@ impl Inner {
     pub(super) fn deliver(&self, stream: Number, entry: &Entry, recipients: &mut Vec<Recipient>) {
         let namespace = entry.namespace().unwrap_or_default();
         // Places in several streams have no order.
-        let offset = (stream == self.options.names.home(namespace)).then(|| entry.id.to_string());
+        let offset = (stream == self.options.names.home(namespace)).then_some(entry.id);
         match entry.message(namespace.into()) {
             Ok(message) => {
                 for Recipient { inbox, past } in recipients.drain(..) {
-                    let incoming = Incoming::new(message.clone(), offset.clone());
+                    let incoming = Incoming::new(message.clone(), offset);
                     inbox.message(if past { incoming.past() } else { incoming });
                 }
             }

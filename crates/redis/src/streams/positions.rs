@@ -1,10 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tower_socketio_adapter::{Inbox, MessageKind};
+use tower_socketio_adapter::{Inbox, MessageKind, Offset};
 
 use super::entry::Entry;
-use super::id::EntryId;
 use super::names::Number;
 
 /// Who has heard how much of which stream: neither connections nor clocks, only the bookkeeping.
@@ -16,7 +15,7 @@ use super::names::Number;
 pub(super) struct Positions {
     namespaces: HashMap<Arc<str>, Vec<Subscriber>>,
     /// The tips of the streams that were ever read.
-    tips: BTreeMap<Number, EntryId>,
+    tips: BTreeMap<Number, Offset>,
     running: BTreeSet<Number>,
     /// Streams in which somebody may be behind.
     unscanned: BTreeSet<Number>,
@@ -29,6 +28,10 @@ struct Subscriber {
     /// `None` while the subscription is interrupted.
     inbox: Option<Inbox>,
     sources: Box<[Number]>,
+    /// The stream whose entries have offsets.
+    home: Number,
+    /// What it is to be told when it is opened again: entries before this place were lost.
+    missed: Option<Offset>,
     /// Where it is in the streams in which it is not at the tip; all of them while it is interrupted.
     behind: BTreeMap<Number, Behind>,
 }
@@ -36,9 +39,9 @@ struct Subscriber {
 #[derive(Clone, Copy, Debug)]
 struct Behind {
     /// The last entry that it has heard, or heard that it is not for it.
-    seen: EntryId,
+    seen: Offset,
     /// The last entry that is from before its first `open`.
-    past: EntryId,
+    past: Offset,
 }
 
 /// Who is to hear an entry.
@@ -55,17 +58,22 @@ impl Positions {
     }
 
     /// A reader begins, now that the stream ends with `last`; returns whether entries that were read before are not there
-    /// any more, as after the loss of a server that kept nothing.
-    pub(super) fn begin(&mut self, stream: Number, last: EntryId) -> bool {
+    /// any more, as after the loss of a server that kept nothing. Others may then be lost, too, up to `now`.
+    pub(super) fn begin(&mut self, stream: Number, last: Offset, now: Offset) -> bool {
         self.running.insert(stream);
-        let tip = self.tips.insert(stream, last);
-        for subscriber in self.namespaces.values_mut().flatten() {
-            if let Some(behind) = subscriber.behind.get_mut(&stream) {
-                behind.seen = behind.seen.min(last);
-                behind.past = behind.past.min(last);
+        let is_shorter = self.tips.insert(stream, last).is_some_and(|tip| tip > last);
+        if is_shorter {
+            for subscriber in self.namespaces.values_mut().flatten() {
+                if subscriber.home == stream {
+                    subscriber.missed = Some(now);
+                }
+                if let Some(behind) = subscriber.behind.get_mut(&stream) {
+                    behind.seen = behind.seen.min(last);
+                    behind.past = behind.past.min(last);
+                }
             }
         }
-        tip.is_some_and(|tip| tip > last)
+        is_shorter
     }
 
     /// Ends a reader if nobody needs it.
@@ -78,15 +86,16 @@ impl Positions {
         unused
     }
 
-    /// A node subscribes, or does so again. A new one hears what is behind a place in one stream, if that is given, and
-    /// otherwise what comes from now on; one that was there goes on where it was.
+    /// A node subscribes, or does so again. A new one hears what is behind a place in its home, if one
+    /// is given, and otherwise what comes from now on; one that was there goes on where it was.
     pub(super) fn open(
         &mut self,
         namespace: &Arc<str>,
         node: &str,
-        sources: &[Number],
         inbox: Inbox,
-        from: Option<(Number, EntryId)>,
+        sources: &[Number],
+        home: Number,
+        from: Option<Offset>,
     ) {
         let subscribers = self.namespaces.entry(namespace.clone()).or_default();
         let at = match subscribers.iter().position(|subscriber| *subscriber.node == *node) {
@@ -112,6 +121,22 @@ impl Positions {
             .behind
             .retain(|stream, behind| self.tips.get(stream).is_some_and(|tip| behind.seen < *tip));
         self.unscanned.extend(subscriber.behind.keys());
+    }
+
+    /// Up to where a subscriber has lost entries since it was told of that; it counts as told then.
+    pub(super) fn missed(&mut self, namespace: &str, node: &str) -> Option<Offset> {
+        let subscribers = self.namespaces.get_mut(namespace)?;
+        subscribers.iter_mut().find(|subscriber| *subscriber.node == *node)?.missed.take()
+    }
+
+    /// Who has to be told that entries before `place` were lost, for whom they would have been new.
+    pub(super) fn losers(&self, stream: Number, place: Offset) -> Vec<Inbox> {
+        let tip = self.tip(stream);
+        let subscribers = self.namespaces.values().flatten().filter(|subscriber| {
+            let seen = subscriber.behind.get(&stream).map_or(tip, |behind| behind.seen);
+            subscriber.home == stream && seen < place
+        });
+        subscribers.filter_map(|subscriber| subscriber.inbox.clone()).collect()
     }
 
     /// Whether a subscriber has a place already.
@@ -173,7 +198,7 @@ impl Positions {
     }
 
     /// Where a reader is.
-    pub(super) fn tip(&self, stream: Number) -> EntryId {
+    pub(super) fn tip(&self, stream: Number) -> Offset {
         self.tips.get(&stream).copied().unwrap_or_default()
     }
 
@@ -191,7 +216,7 @@ impl Positions {
     }
 
     /// Behind which entry a scan has to begin, if somebody is behind the tip.
-    pub(super) fn scan_from(&mut self, stream: Number) -> Option<EntryId> {
+    pub(super) fn scan_from(&mut self, stream: Number) -> Option<Offset> {
         if !self.unscanned.contains(&stream) {
             return None;
         }
@@ -210,7 +235,7 @@ impl Positions {
     pub(super) fn found(
         &mut self,
         stream: Number,
-        from: EntryId,
+        from: Offset,
         entry: &Entry,
         recipients: &mut Vec<Recipient>,
     ) {
@@ -227,7 +252,7 @@ impl Positions {
     }
 
     /// A scan that began behind `from` has come to `end`; returns whether somebody is at the tip now who was not.
-    pub(super) fn scanned(&mut self, stream: Number, from: EntryId, end: EntryId) -> bool {
+    pub(super) fn scanned(&mut self, stream: Number, from: Offset, end: Offset) -> bool {
         let tip = self.tip(stream);
         let mut arrived = false;
         let subscribers = self.namespaces.values_mut().flatten();
@@ -246,11 +271,11 @@ impl Positions {
 }
 
 impl Subscriber {
-    fn interrupt(&mut self, tips: &BTreeMap<Number, EntryId>) -> Option<Inbox> {
+    fn interrupt(&mut self, tips: &BTreeMap<Number, Offset>) -> Option<Inbox> {
         let inbox = self.inbox.take()?;
         for &stream in &self.sources {
             let tip = tips.get(&stream).copied().unwrap_or_default();
-            self.behind.entry(stream).or_insert(Behind { seen: tip, past: EntryId::ZERO });
+            self.behind.entry(stream).or_insert(Behind { seen: tip, past: Offset::ZERO });
         }
         Some(inbox)
     }

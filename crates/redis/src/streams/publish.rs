@@ -2,6 +2,7 @@ use redis::{RedisResult, Value, cmd};
 use tower_socketio_adapter::{BusError, Message, Offset, Posting, To};
 
 use super::commands::append;
+use super::id;
 use super::entry::{CodecError, is_ephemeral, payload};
 use super::inner::Inner;
 use crate::connection::Job;
@@ -47,7 +48,7 @@ impl Inner {
 /// The id of the entry, if it became one.
 fn offset(answer: RedisResult<Value>) -> Result<Option<Offset>, BusError> {
     match answer {
-        Ok(Value::BulkString(id)) => Ok(String::from_utf8(id).ok()),
+        Ok(Value::BulkString(id)) => Ok(id::parse(&id)),
         Ok(_) => Ok(None),
         Err(error) => Err(BusError::down(error)),
     }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{ErrorKind, RedisError, RedisResult};
+use redis::{ErrorKind, RedisError, RedisResult, cmd};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tower_socketio_adapter::Offset;
 
 use super::commands::{self, entries, entries_read};
 use super::entry::Entry;
-use super::id::EntryId;
+use super::id;
 use super::inner::Inner;
 use super::names::Number;
 use super::positions::{Positions, Recipient};
@@ -41,12 +42,14 @@ impl Reader {
     /// Nothing has happened then.
     pub(super) async fn start(inner: Arc<Inner>, stream: Number) -> RedisResult<()> {
         let name = inner.options.names.stream(stream);
-        // In a cluster this command finds out where the stream is by now.
-        let last = inner.commands.run(Job::new(&name, commands::last(&name))).await?;
-        let last = entries(last)?.first().map_or(EntryId::ZERO, |entry| entry.id);
+        // In a cluster this finds out where the stream is by now.
+        let jobs = vec![Job::new(&name, commands::last(&name)), Job::anywhere(cmd("TIME"))];
+        let [last, time] = inner.commands.run_all(jobs).await.try_into().expect("each job has a result");
+        let last = entries(last?)?.first().map_or(Offset::ZERO, |entry| entry.id);
+        let (now, _) = commands::now(time?, Duration::ZERO)?;
         let connection = inner.commands.dedicated(&name).await?;
         let wake = inner.wake.subscribe();
-        let is_shorter = inner.positions().begin(stream, last);
+        let is_shorter = inner.positions().begin(stream, last, now);
         let mut reader = Self { inner, stream, name, connection, wake, reported: false };
         if is_shorter {
             reader.report("the stream does not have any more what was read of it");
@@ -89,7 +92,7 @@ impl Reader {
             };
             let entries = answer?;
             let count = entries.len();
-            let entries = if full && count > 0 { self.behind(tip, entries) } else { entries };
+            let entries = if full && count > 0 { self.behind(tip, entries, tip) } else { entries };
             self.reported &= full;
             full = count >= self.inner.options.read_count;
             self.hand_out(&entries, |positions, entry, recipients| {
@@ -100,7 +103,7 @@ impl Reader {
 
     /// Reads the next entries; where there are more than were read at once, without waiting, and with the last one again,
     /// by which it shows whether entries behind it have been trimmed.
-    fn next(&self, tip: EntryId, full: bool) -> impl Future<Output = RedisResult<Vec<Entry>>> + use<> {
+    fn next(&self, tip: Offset, full: bool) -> impl Future<Output = RedisResult<Vec<Entry>>> + use<> {
         let options = &self.inner.options;
         let command = match full {
             true => commands::read(&self.name, tip.previous(), options.read_count + 1, None),
@@ -125,10 +128,10 @@ impl Reader {
                 (from, positions.tip(self.stream))
             };
             let range =
-                commands::range(&self.name, if from.is_entry() { from } else { from.next() }, tip, count);
+                commands::range(&self.name, if id::is_entry(from) { from } else { from.next() }, tip, count);
             let page = entries(self.inner.commands.run(Job::new(&self.name, range)).await?)?;
             let end = if page.len() < count { tip } else { page.last().map_or(tip, |entry| entry.id) };
-            let page = self.behind(from, page);
+            let page = self.behind(from, page, end);
             self.hand_out(&page, |positions, entry, recipients| {
                 positions.found(self.stream, from, entry, recipients);
             });
@@ -140,10 +143,13 @@ impl Reader {
     }
 
     /// Takes the entry away with which a page begins if nothing is missing.
-    fn behind(&mut self, known: EntryId, mut page: Vec<Entry>) -> Vec<Entry> {
+    fn behind(&mut self, known: Offset, mut page: Vec<Entry>, end: Offset) -> Vec<Entry> {
         if page.first().is_some_and(|entry| entry.id <= known) {
             page.remove(0);
-        } else if known.is_entry() {
+        } else if id::is_entry(known) {
+            let place = page.first().map_or(end, |entry| entry.id.previous());
+            let losers = self.inner.positions().losers(self.stream, place);
+            losers.iter().for_each(|inbox| inbox.begin(place));
             self.report("entries may have been trimmed from the stream before they were read");
         }
         page

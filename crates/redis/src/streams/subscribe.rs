@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use redis::{RedisResult, cmd};
-use tower_socketio_adapter::{BusError, Inbox};
+use tower_socketio_adapter::{BusError, Inbox, Offset};
 
-use super::id::EntryId;
+use super::commands::{self, entries};
 use super::inner::{Channel, Inner};
 use super::names::Number;
 use super::reader::Reader;
@@ -32,23 +32,28 @@ impl Inner {
         inbox: Inbox,
     ) -> Result<(), BusError> {
         let names = &self.options.names;
-        let sources: Vec<Number> = names.sources(namespace).collect();
-        let from = match inbox.history() {
-            Some(history) if !self.positions().is_known(namespace, node) => {
-                Some((names.home(namespace), self.ago(history).await.map_err(BusError::down)?))
-            }
-            _ => None,
-        };
+        let (sources, home): (Vec<Number>, _) = (names.sources(namespace).collect(), names.home(namespace));
+        let mut from = None;
+        if let Some(history) = inbox.history().filter(|_| !self.positions().is_known(namespace, node)) {
+            let (place, complete) = self.ago(home, history).await.map_err(BusError::down)?;
+            inbox.begin(complete);
+            from = Some(place);
+        }
         let key: Arc<str> = namespace.into();
         let mut progress = self.progress.subscribe();
         loop {
             self.start(&sources).await.map_err(BusError::down)?;
             let mut positions = self.positions();
             // A reader may have ended that nobody needed yet.
-            if positions.are_running(&sources) {
-                positions.open(&key, node, &sources, inbox, from);
-                break;
+            if !positions.are_running(&sources) {
+                continue;
             }
+            let Some(missed) = positions.missed(namespace, node) else {
+                positions.open(&key, node, inbox, &sources, home, from);
+                break;
+            };
+            drop(positions);
+            inbox.begin(missed);
         }
         let mut opening = Opening { inner: self, namespace, node, done: false };
         self.wake.send_replace(());
@@ -104,13 +109,15 @@ impl Inner {
         self.subscriber.subscribe(self.options.kind(), &[public, private]).await
     }
 
-    /// The place in a stream behind all that is older than this, by Redis' own clock.
-    async fn ago(&self, history: Duration) -> RedisResult<EntryId> {
-        let answer = self.commands.run(Job::anywhere(cmd("TIME"))).await?;
-        let (seconds, micros): (u64, u64) = redis::from_redis_value(answer)?;
-        let now = seconds.saturating_mul(1000).saturating_add(micros / 1000);
-        let history = u64::try_from(history.as_millis()).unwrap_or(u64::MAX);
-        Ok(EntryId::before_millis(now.saturating_sub(history)))
+    /// The place in a stream behind all that is older than this, by Redis' own clock, and the one behind which nothing has
+    /// been trimmed.
+    async fn ago(&self, stream: Number, history: Duration) -> RedisResult<(Offset, Offset)> {
+        let name = self.options.names.stream(stream);
+        let jobs = vec![Job::new(&name, commands::first(&name)), Job::anywhere(cmd("TIME"))];
+        let [first, time] = self.commands.run_all(jobs).await.try_into().expect("each job has a result");
+        let (now, ago) = commands::now(time?, history)?;
+        let first = entries(first?)?.first().map_or(now, |first| first.id.previous());
+        Ok((ago, ago.max(first)))
     }
 }
 

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 use redis::{Arg, Cmd, Value};
-use tower_socketio_adapter::{Message, MessageKind};
+use tower_socketio_adapter::{Message, MessageKind, Offset};
 
 use crate::streams::commands::{append, entries, entries_read, range, read};
 use crate::streams::entry::{Entry, is_ephemeral, payload};
-use crate::streams::id::EntryId;
+use crate::streams::id;
 
 /// What the adapter of Node writes for `emit("foo", <01 02 03>)`.
 const BINARY: &str = "gqZwYWNrZXSCpHR5cGUCpGRhdGGSo2Zvb8QDAQIDpG9wdHODpXJvb21zkKZleGNlcHSQpWZsYWdzgA==";
@@ -39,7 +39,7 @@ fn words(command: &Cmd) -> Vec<String> {
 }
 
 fn entry(fields: &[(&'static str, &str)]) -> Entry {
-    let id = EntryId::parse(b"1526919030474-55").unwrap();
+    let id = id::parse(b"1526919030474-55").unwrap();
     let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     Entry::new(id, fields.iter().map(|(name, value)| (bytes(name), bytes(value))))
 }
@@ -123,7 +123,7 @@ fn what_is_no_message_is_an_error_or_passed_over() {
         let read = entry(&[("uid", "u"), ("nsp", "/"), ("type", kind), ("data", data)]).message("/".into());
         assert!(read.is_err(), "{kind} {data}: {read:?}");
     }
-    let id = EntryId::default();
+    let id = Offset::default();
     let wrong =
         Entry { id, uid: "u".into(), nsp: Bytes::from_static(b"\xff"), kind: "3".into(), data: "{}".into() };
     assert_eq!(wrong.namespace(), None);
@@ -172,7 +172,7 @@ fn what_goes_by_pub_sub_is_msgpack_even_without_binary_data() {
 
 #[test]
 fn reads_and_scans_are_bounded() {
-    let id = EntryId::parse(b"5-1").unwrap();
+    let id = id::parse(b"5-1").unwrap();
     let block = Some(std::time::Duration::from_millis(5000));
     assert_eq!(words(&read("s", id, 100, block)).join(" "), "XREAD BLOCK 5000 COUNT 100 STREAMS s 5-1");
     assert_eq!(words(&read("s", id, 100, None)).join(" "), "XREAD COUNT 100 STREAMS s 5-1");
@@ -219,7 +219,7 @@ proptest! {
         let pairs: Vec<_> = words[6..].chunks(2).map(|pair| {
             (Bytes::from(pair[0].clone()), Bytes::from(pair[1].clone()))
         }).collect();
-        let entry = Entry::new(EntryId::default(), pairs);
+        let entry = Entry::new(Offset::default(), pairs);
         prop_assert_eq!(entry.namespace(), Some(&*namespace));
         prop_assert_eq!(entry.message(namespace).unwrap(), message);
     }
@@ -234,7 +234,7 @@ proptest! {
         if base64 {
             data = crate::streams::entry::BASE64.encode(data).into_bytes();
         }
-        let entry = Entry { id: EntryId::default(), uid: uid.into(), nsp: nsp.into(), kind: kind.into(), data: data.into() };
+        let entry = Entry { id: Offset::default(), uid: uid.into(), nsp: nsp.into(), kind: kind.into(), data: data.into() };
         let _ = entry.namespace();
         let _ = entry.message("/".into());
     }

@@ -2,10 +2,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tower_socketio_adapter::{Inbox, Incoming, Message, MessageKind};
+use tower_socketio_adapter::{Inbox, Incoming, Message, MessageKind, Offset};
 
 use crate::streams::entry::Entry;
-use crate::streams::id::EntryId;
+use crate::streams::id;
 use crate::streams::positions::Positions;
 
 /// What one node has heard: ids, and whether they were past.
@@ -21,33 +21,32 @@ struct World {
 const STREAM: i64 = 0;
 
 /// One millisecond later than its number.
-fn id(number: u64) -> EntryId {
-    EntryId::before_millis(number + 1).next()
+fn place(number: u64) -> Offset {
+    Offset::new(number + 1, 0)
 }
 
 impl World {
     fn append(&mut self, namespace: &str, node: &str, kind: MessageKind) {
-        let id = id(self.stream.len() as u64);
+        let id = place(self.stream.len() as u64);
         let kind = kind.number().to_string().into();
         let (uid, nsp) = (node.to_owned().into(), namespace.to_owned().into());
         self.stream.push(Entry { id, uid, nsp, kind, data: "{}".into() });
     }
 
     fn begin(&mut self) {
-        let last = self.stream.last().map_or(EntryId::ZERO, |entry| entry.id);
-        self.positions.begin(STREAM, last);
+        let last = self.stream.last().map_or(Offset::ZERO, |entry| entry.id);
+        self.positions.begin(STREAM, last, Offset::ZERO);
     }
 
     fn open(&mut self, namespace: &str, node: &str, heard: &Heard, from: Option<u64>) {
         let heard = heard.clone();
         let inbox = Inbox::new(move |incoming| {
             let incoming: Incoming = incoming.unwrap();
-            let millis: u64 = incoming.offset.unwrap().split('-').next().unwrap().parse().unwrap();
-            heard.lock().unwrap().push((millis - 1, incoming.past));
+            heard.lock().unwrap().push((incoming.offset.unwrap().major() - 1, incoming.past));
         });
-        let inbox = if from.is_some() { inbox.with_history(Duration::from_secs(1)) } else { inbox };
-        let from = from.map(|from| (STREAM, EntryId::before_millis(from + 1)));
-        self.positions.open(&namespace.into(), node, &[STREAM], inbox, from);
+        let inbox = if from.is_some() { inbox.with_history(Duration::from_secs(1), |_| {}) } else { inbox };
+        let from = from.map(|from| id::before_millis(from + 1));
+        self.positions.open(&namespace.into(), node, inbox, &[STREAM], STREAM, from);
     }
 
     /// Reads so many entries.
@@ -91,7 +90,7 @@ impl World {
 fn deliver(entry: &Entry, recipients: Vec<crate::streams::positions::Recipient>) {
     for recipient in recipients {
         let message = Message::new(entry.kind().unwrap(), None, "".into(), "{}".into(), Vec::new());
-        let incoming = Incoming::new(message, Some(entry.id.to_string()));
+        let incoming = Incoming::new(message, Some(entry.id));
         recipient.inbox.message(if recipient.past { incoming.past() } else { incoming });
     }
 }
@@ -178,11 +177,30 @@ fn a_stream_that_was_lost_is_read_from_where_it_ends() {
     world.open("/", "a", &heard, None);
     world.positions.interrupt_all(Some(STREAM));
     world.stream.truncate(2);
-    assert!(world.positions.begin(STREAM, id(1)));
+    assert!(world.positions.begin(STREAM, place(1), place(9)));
+    assert_eq!(world.positions.missed("/", "a"), Some(place(9)));
+    assert_eq!(world.positions.missed("/", "a"), None);
     world.open("/", "a", &heard, None);
     world.append("/", "b", MessageKind::Broadcast);
     world.catch_up();
     assert_eq!(numbers(&heard), [2]);
+}
+
+#[test]
+fn who_has_not_read_what_was_trimmed_has_lost_it() {
+    let (mut world, one, two) = (World::default(), Heard::default(), Heard::default());
+    world.begin();
+    world.open("/", "a", &one, None);
+    world.open("/", "b", &two, None);
+    world.append("/", "c", MessageKind::Broadcast);
+    world.read(1);
+    world.positions.interrupt("/", "a");
+    world.append("/", "c", MessageKind::Broadcast);
+    world.read(1);
+    assert_eq!(world.positions.losers(STREAM, place(1)).len(), 0);
+    world.open("/", "a", &one, None);
+    assert_eq!(world.positions.losers(STREAM, place(1)).len(), 1);
+    assert_eq!(world.positions.losers(STREAM, place(2)).len(), 2);
 }
 
 #[test]
