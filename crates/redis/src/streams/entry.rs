@@ -7,7 +7,6 @@ use bytes::Bytes;
 use tower_socketio_adapter::{Message, MessageKind, Offset};
 use tower_socketio_proto::socketio::{json_to_msgpack, msgpack_to_json};
 
-
 /// As Node: padding may be missing, and what hangs over.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,

@@ -101,17 +101,10 @@ impl Positions {
         let at = match subscribers.iter().position(|subscriber| *subscriber.node == *node) {
             Some(at) => at,
             None => {
-                let behind = from.map(|(stream, seen)| {
-                    let past = self.tips.get(&stream).copied().unwrap_or_default();
-                    (stream, Behind { seen, past })
-                });
-                let behind = behind.into_iter().collect();
-                subscribers.push(Subscriber {
-                    node: node.into(),
-                    inbox: None,
-                    sources: sources.into(),
-                    behind,
-                });
+                let past = self.tips.get(&home).copied().unwrap_or_default();
+                let behind = from.map(|seen| (home, Behind { seen, past })).into_iter().collect();
+                let (node, sources) = (node.into(), sources.into());
+                subscribers.push(Subscriber { node, inbox: None, sources, home, missed: None, behind });
                 subscribers.len() - 1
             }
         };

@@ -2,8 +2,8 @@ use redis::{RedisResult, Value, cmd};
 use tower_socketio_adapter::{BusError, Message, Offset, Posting, To};
 
 use super::commands::append;
-use super::id;
 use super::entry::{CodecError, is_ephemeral, payload};
+use super::id;
 use super::inner::Inner;
 use crate::connection::Job;
 

@@ -110,9 +110,13 @@ impl StreamsAdapter {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<Cluster, ConnectError> {
-        let plan = Plan::new(&self.server).map_err(ConnectError::Configuration)?;
-        let bus = StreamsBus::new(plan, self.options);
+        let bus = self.bus()?;
         bus.commands().ping().await.map_err(ConnectError::Unreachable)?;
         Ok(Cluster::new(bus))
+    }
+
+    pub(super) fn bus(self) -> Result<StreamsBus, ConnectError> {
+        let plan = Plan::new(&self.server).map_err(ConnectError::Configuration)?;
+        Ok(StreamsBus::new(plan, self.options))
     }
 }
