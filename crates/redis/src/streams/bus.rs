@@ -1,42 +1,20 @@
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Value, cmd};
-use tokio::sync::{RwLock, watch};
 use tower_socketio_adapter::{
     BoxFuture, Bus, BusError, Inbox, Membership, Message, Offset, Posting, Sessions, StoredSession, To,
 };
 
 use super::commands::millis;
-use super::inner::{Ear, Inner, Options};
+use super::inner::Inner;
 use super::session;
-use crate::connection::{Commands, Job, Plan, Subscriber};
+use crate::connection::Job;
+use crate::counting::sum_subscribers;
 
 /// Carries messages over streams.
-pub(super) struct StreamsBus(Arc<Inner>);
-
-impl StreamsBus {
-    pub(super) fn new(plan: Plan, options: Options) -> Self {
-        let plan = Arc::new(plan);
-        let commands = Arc::new(Commands::new(plan.clone()));
-        Self(Arc::new_cyclic(|inner| Inner {
-            options,
-            subscriber: Subscriber::new(plan, commands.clone(), Arc::new(Ear(inner.clone()))),
-            commands,
-            positions: Mutex::default(),
-            channels: Mutex::default(),
-            starting: tokio::sync::Mutex::default(),
-            subscribing: RwLock::default(),
-            wake: watch::Sender::default(),
-            progress: watch::Sender::default(),
-        }))
-    }
-
-    pub(super) fn commands(&self) -> &Commands {
-        &self.0.commands
-    }
-}
+#[derive(Debug)]
+pub(super) struct StreamsBus(pub(super) Arc<Inner>);
 
 impl Bus for StreamsBus {
     fn open<'a>(
@@ -81,7 +59,7 @@ impl Bus for StreamsBus {
             let answers = self.0.commands.run_everywhere(&command, false).await.map_err(BusError::down)?;
             // Several nodes of this program are one subscriber.
             let here = self.0.positions().nodes(namespace).saturating_sub(1);
-            Ok(answers.iter().map(subscribers).sum::<usize>() + here)
+            Ok(sum_subscribers(&answers) + here)
         })
     }
 
@@ -123,25 +101,5 @@ impl Sessions for StreamsBus {
 impl Inner {
     fn session_key(&self, pid: &str) -> String {
         format!("{}{pid}", self.options.session_key_prefix)
-    }
-}
-
-/// `[channel, number]`
-fn subscribers(answer: &Value) -> usize {
-    let number = match answer {
-        Value::Array(parts) => parts.get(1),
-        Value::Map(parts) => parts.first().map(|(_, number)| number),
-        _ => None,
-    };
-    number.and_then(|number| redis::from_redis_value_ref(number).ok()).unwrap_or_default()
-}
-
-impl fmt::Debug for StreamsBus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { options, commands, .. } = &*self.0;
-        f.debug_struct("StreamsBus")
-            .field("options", options)
-            .field("commands", commands)
-            .finish_non_exhaustive()
     }
 }

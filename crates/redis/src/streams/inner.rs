@@ -1,28 +1,24 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::RedisError;
-use tokio::sync::{RwLock, watch};
-use tower_socketio_adapter::{BusError, Incoming, Message};
+use tokio::sync::watch;
+use tower_socketio_adapter::{BusError, Inbox, Incoming, Message};
 
 use super::entry::Entry;
 use super::names::{Names, Number};
 use super::positions::{Positions, Recipient};
-use crate::connection::{Commands, Delivery, Kind, Sink, Subscriber};
+use crate::connection::{Commands, Delivery, Kind, Plan};
+use crate::subscriptions::{Reader, Seat, Subscriptions};
 
-/// What the bus, its readers and its subscriber share.
+/// What the bus and its readers share.
 pub(super) struct Inner {
     pub(super) options: Options,
     pub(super) commands: Arc<Commands>,
-    pub(super) subscriber: Subscriber,
-    pub(super) positions: Mutex<Positions>,
-    /// Whose channels are subscribed to.
-    pub(super) channels: Mutex<HashMap<Box<[u8]>, Channel>>,
+    pub(super) channels: Arc<Subscriptions>,
+    positions: Mutex<Positions>,
     /// Whoever starts readers holds it.
     pub(super) starting: tokio::sync::Mutex<()>,
-    /// Held by those who subscribe to channels, and alone by who ends that.
-    pub(super) subscribing: RwLock<()>,
     /// Tells the readers that somebody came or went.
     pub(super) wake: watch::Sender<()>,
     /// Tells those who came that somebody is at the tip of a stream, or interrupted.
@@ -39,15 +35,8 @@ pub(super) struct Options {
     pub(super) session_key_prefix: String,
 }
 
-/// A namespace, or one of its nodes.
-#[derive(Clone, Debug)]
-pub(super) struct Channel {
-    pub(super) namespace: Arc<str>,
-    pub(super) node: Option<Arc<str>>,
-}
-
-/// What the subscriber has of the bus.
-pub(super) struct Ear(pub(super) Weak<Inner>);
+/// Reads the envelopes on channels.
+struct Envelopes;
 
 impl Options {
     pub(super) fn kind(&self) -> Kind {
@@ -56,25 +45,31 @@ impl Options {
 }
 
 impl Inner {
+    pub(super) fn new(plan: Arc<Plan>, commands: Arc<Commands>, options: Options) -> Self {
+        Self {
+            options,
+            channels: Subscriptions::new(plan, commands.clone(), Envelopes),
+            commands,
+            positions: Mutex::default(),
+            starting: tokio::sync::Mutex::default(),
+            wake: watch::Sender::default(),
+            progress: watch::Sender::default(),
+        }
+    }
+
     pub(super) fn positions(&self) -> MutexGuard<'_, Positions> {
         self.positions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn channels(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, Channel>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends all subscriptions, as one connection that they need is lost; which one, if it read a stream.
-    pub(super) fn lost(&self, stream: Option<Number>, reason: &str) {
-        let inboxes = self.positions().interrupt_all(stream);
+    /// Interrupts all subscriptions, as a stream cannot be read any more.
+    pub(super) fn lost(&self, stream: Number, reason: &str) {
+        let inboxes = self.positions().fail(stream);
         self.progress.send_replace(());
         for inbox in inboxes {
             inbox.fail(BusError::down(reason));
         }
     }
-}
 
-impl Inner {
     /// Brings an entry to those who are to hear it.
     pub(super) fn deliver(&self, stream: Number, entry: &Entry, recipients: &mut Vec<Recipient>) {
         let namespace = entry.namespace().unwrap_or_default();
@@ -95,26 +90,27 @@ impl Inner {
     }
 }
 
-impl Sink for Ear {
-    fn message(&self, delivery: Delivery) {
-        let Some(inner) = self.0.upgrade() else { return };
-        let Some(channel) = inner.channels().get(&delivery.channel[..]).cloned() else { return };
-        let inboxes = inner.positions().inboxes(&channel.namespace, channel.node.as_deref());
-        if inboxes.is_empty() {
-            return;
-        }
+impl Reader for Envelopes {
+    fn read(&self, delivery: &Delivery, seat: &Seat, inbox: &Inbox, _: &Subscriptions) {
         match Message::decode(&delivery.payload) {
-            Ok(message) => inboxes.iter().for_each(|inbox| inbox.message(message.clone().into())),
+            Ok(mut message) => {
+                message.namespace.get_or_insert_with(|| seat.namespace.clone());
+                inbox.message(message.into());
+            }
             Err(error) => {
-                let namespace = &*channel.namespace;
+                let namespace = &*seat.namespace;
                 tracing::debug!(target: "socketio::adapter", namespace, %error, "no message on a channel");
             }
         }
     }
+}
 
-    fn lost(&self, reason: &RedisError) {
-        if let Some(inner) = self.0.upgrade() {
-            inner.lost(None, &reason.to_string());
-        }
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamsBus")
+            .field("options", &self.options)
+            .field("commands", &self.commands)
+            .field("channels", &self.channels)
+            .finish_non_exhaustive()
     }
 }

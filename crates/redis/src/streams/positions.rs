@@ -137,11 +137,6 @@ impl Positions {
         self.subscriber(namespace, node).is_some()
     }
 
-    /// Whether a namespace has subscribers, be they interrupted or not.
-    pub(super) fn has(&self, namespace: &str) -> bool {
-        self.namespaces.contains_key(namespace)
-    }
-
     /// Interrupts a subscription, whose place is kept.
     pub(super) fn interrupt(&mut self, namespace: &str, node: &str) -> Option<Inbox> {
         let subscribers = self.namespaces.get_mut(namespace)?;
@@ -149,11 +144,9 @@ impl Positions {
         subscriber.interrupt(&self.tips)
     }
 
-    /// Interrupts all subscriptions, whose places are kept, and ends the reader that failed, if one did.
-    pub(super) fn interrupt_all(&mut self, failed: Option<Number>) -> Vec<Inbox> {
-        if let Some(stream) = failed {
-            self.running.remove(&stream);
-        }
+    /// A reader has failed: interrupts all subscriptions, whose places are kept.
+    pub(super) fn fail(&mut self, stream: Number) -> Vec<Inbox> {
+        self.running.remove(&stream);
         let tips = &self.tips;
         self.namespaces.values_mut().flatten().filter_map(|subscriber| subscriber.interrupt(tips)).collect()
     }
@@ -178,16 +171,15 @@ impl Positions {
         self.namespaces.get(namespace)?.iter().find(|subscriber| *subscriber.node == *node)
     }
 
-    /// The inboxes of a namespace, or that of one of its nodes.
-    pub(super) fn inboxes(&self, namespace: &str, node: Option<&str>) -> Vec<Inbox> {
-        let subscribers = self.namespaces.get(namespace).map(Vec::as_slice).unwrap_or_default();
-        let meant = |subscriber: &&Subscriber| node.is_none_or(|node| node == &*subscriber.node);
-        subscribers.iter().filter(meant).filter_map(|subscriber| subscriber.inbox.clone()).collect()
+    /// The inbox of a node, if it has one.
+    pub(super) fn inbox(&self, namespace: &str, node: &str) -> Option<Inbox> {
+        self.subscriber(namespace, node)?.inbox.clone()
     }
 
     /// How many nodes of a namespace are here.
     pub(super) fn nodes(&self, namespace: &str) -> usize {
-        self.inboxes(namespace, None).len()
+        let subscribers = self.namespaces.get(namespace).map(Vec::as_slice).unwrap_or_default();
+        subscribers.iter().filter(|subscriber| subscriber.inbox.is_some()).count()
     }
 
     /// Where a reader is.

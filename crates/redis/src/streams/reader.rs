@@ -60,7 +60,7 @@ impl Reader {
 
     async fn run(mut self) {
         if let Err(error) = self.read().await {
-            self.inner.lost(Some(self.stream), &error.to_string());
+            self.inner.lost(self.stream, &error.to_string());
         }
     }
 

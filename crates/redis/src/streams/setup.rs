@@ -1,12 +1,13 @@
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower_socketio_adapter::Cluster;
 
 use super::bus::StreamsBus;
-use super::inner::Options;
+use super::inner::{Inner, Options};
 use super::names::Names;
-use crate::connection::Plan;
+use crate::connection::{Commands, Plan};
 use crate::{ConnectError, RedisServer};
 
 /// Makes a cluster of Rust and Node servers over Redis streams.
@@ -110,13 +111,9 @@ impl StreamsAdapter {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<Cluster, ConnectError> {
-        let bus = self.bus()?;
-        bus.commands().ping().await.map_err(ConnectError::Unreachable)?;
-        Ok(Cluster::new(bus))
-    }
-
-    pub(super) fn bus(self) -> Result<StreamsBus, ConnectError> {
-        let plan = Plan::new(&self.server).map_err(ConnectError::Configuration)?;
-        Ok(StreamsBus::new(plan, self.options))
+        let plan = Arc::new(Plan::new(&self.server).map_err(ConnectError::Configuration)?);
+        let commands = Arc::new(Commands::new(plan.clone()));
+        commands.ping().await.map_err(ConnectError::Unreachable)?;
+        Ok(Cluster::new(StreamsBus(Arc::new(Inner::new(plan, commands, self.options)))))
     }
 }

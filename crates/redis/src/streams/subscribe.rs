@@ -6,10 +6,11 @@ use redis::{RedisResult, cmd};
 use tower_socketio_adapter::{BusError, Inbox, Offset};
 
 use super::commands::{self, entries};
-use super::inner::{Channel, Inner};
+use super::inner::Inner;
 use super::names::Number;
 use super::reader::Reader;
 use crate::connection::Job;
+use crate::subscriptions::{Seat, Topic};
 
 /// Interrupts a subscription when it is dropped, as the one who opened it does not listen any more.
 struct Opening<'a> {
@@ -57,7 +58,7 @@ impl Inner {
         }
         let mut opening = Opening { inner: self, namespace, node, done: false };
         self.wake.send_replace(());
-        self.listen(key, node).await.map_err(BusError::down)?;
+        self.listen(&Seat::new(namespace, node)).await.map_err(BusError::down)?;
         while !self.positions().is_caught_up(namespace, node).ok_or_else(interrupted)? {
             progress.changed().await.map_err(BusError::down)?;
         }
@@ -69,17 +70,7 @@ impl Inner {
     pub(super) async fn close(&self, namespace: &str, node: &str) {
         self.positions().close(namespace, node);
         self.wake.send_replace(());
-        let names = &self.options.names;
-        let _alone = self.subscribing.write().await;
-        let mut channels = vec![names.private_channel(namespace, node)];
-        if !self.positions().has(namespace) {
-            channels.push(names.public_channel(namespace));
-        }
-        for channel in &channels {
-            self.channels().remove(channel.as_bytes());
-        }
-        // If the connection is lost there is nothing to end.
-        let _ = self.subscriber.unsubscribe(self.options.kind(), &channels).await;
+        self.channels.close(&Seat::new(namespace, node)).await;
     }
 
     /// Begins to read the streams that are not read yet.
@@ -94,19 +85,33 @@ impl Inner {
         Ok(())
     }
 
-    /// Subscribes to the channels of a node.
-    async fn listen(&self, namespace: Arc<str>, node: &str) -> RedisResult<()> {
-        let _others = self.subscribing.read().await;
+    /// Subscribes to the channels of a node. What comes on them is for the inbox that the node has then.
+    async fn listen(self: &Arc<Self>, seat: &Seat) -> RedisResult<()> {
         let names = &self.options.names;
-        let public = names.public_channel(&namespace);
-        let private = names.private_channel(&namespace, node);
-        {
-            let mut channels = self.channels();
-            let node = Some(node.into());
-            channels.insert(private.as_bytes().into(), Channel { namespace: namespace.clone(), node });
-            channels.insert(public.as_bytes().into(), Channel { namespace, node: None });
+        let channels =
+            [names.public_channel(&seat.namespace), names.private_channel(&seat.namespace, &seat.node)];
+        let topics = channels.into_iter().map(|name| Topic::new(self.options.kind(), name)).collect();
+        let (inner, Seat { namespace, node }) = (Arc::downgrade(self), seat.clone());
+        let inbox = Inbox::new(move |incoming| {
+            let Some(inner) = inner.upgrade() else { return };
+            match incoming {
+                Ok(incoming) => {
+                    let inbox = inner.positions().inbox(&namespace, &node);
+                    inbox.into_iter().for_each(|inbox| inbox.message(incoming.clone()));
+                }
+                Err(error) => inner.interrupt(&namespace, &node, Some(error)),
+            }
+        });
+        self.channels.open(seat, inbox, topics).await
+    }
+
+    /// Interrupts a subscription, and says why if that comes unexpectedly.
+    fn interrupt(&self, namespace: &str, node: &str, reason: Option<BusError>) {
+        let inbox = self.positions().interrupt(namespace, node);
+        self.progress.send_replace(());
+        if let (Some(inbox), Some(reason)) = (inbox, reason) {
+            inbox.fail(reason);
         }
-        self.subscriber.subscribe(self.options.kind(), &[public, private]).await
     }
 
     /// The place in a stream behind all that is older than this, by Redis' own clock, and the one behind which nothing has
@@ -124,7 +129,7 @@ impl Inner {
 impl Drop for Opening<'_> {
     fn drop(&mut self) {
         if !self.done {
-            self.inner.positions().interrupt(self.namespace, self.node);
+            self.inner.interrupt(self.namespace, self.node, None);
         }
     }
 }

@@ -141,8 +141,8 @@ fn after_a_loss_a_node_hears_what_it_has_missed_and_nothing_twice() {
     world.append("/", "b", MessageKind::Broadcast);
     world.append("/", "b", MessageKind::Broadcast);
     world.read(1);
-    assert_eq!(world.positions.interrupt_all(Some(STREAM)).len(), 1);
-    assert!(world.positions.interrupt_all(None).is_empty());
+    assert_eq!(world.positions.fail(STREAM).len(), 1);
+    assert!(world.positions.interrupt("/", "a").is_none());
     assert!(!world.positions.are_running(&[STREAM]));
     world.append("/", "b", MessageKind::SocketsJoin);
     world.begin();
@@ -160,7 +160,7 @@ fn two_nodes_that_come_back_share_a_scan() {
     world.append("/", "c", MessageKind::Broadcast);
     world.read(1);
     world.open("/", "b", &two, None);
-    world.positions.interrupt_all(None);
+    ["a", "b"].iter().for_each(|node| drop(world.positions.interrupt("/", node)));
     (0..4).for_each(|_| world.append("/", "c", MessageKind::Broadcast));
     world.read(4);
     world.open("/", "a", &one, None);
@@ -175,7 +175,7 @@ fn a_stream_that_was_lost_is_read_from_where_it_ends() {
     (0..5).for_each(|_| world.append("/", "b", MessageKind::Broadcast));
     world.begin();
     world.open("/", "a", &heard, None);
-    world.positions.interrupt_all(Some(STREAM));
+    world.positions.fail(STREAM);
     world.stream.truncate(2);
     assert!(world.positions.begin(STREAM, place(1), place(9)));
     assert_eq!(world.positions.missed("/", "a"), Some(place(9)));
@@ -213,7 +213,7 @@ fn a_reader_ends_when_nobody_needs_it_but_not_when_all_are_interrupted() {
     assert!(!world.positions.end_unused(STREAM) && world.positions.are_running(&[STREAM]));
     world.positions.close("/", "a");
     assert!(world.positions.end_unused(STREAM) && !world.positions.are_running(&[STREAM]));
-    assert!(!world.positions.has("/"));
+    assert!(!world.positions.is_known("/", "a"));
 }
 
 #[derive(Clone, Debug)]
@@ -268,7 +268,7 @@ proptest! {
                 }
                 Step::Interrupt(at) => drop(world.positions.interrupt(names[usize::from(at)], "n")),
                 Step::Lose => {
-                    world.positions.interrupt_all(Some(STREAM));
+                    world.positions.fail(STREAM);
                     world.begin();
                 }
             }

@@ -1,0 +1,9 @@
+//! Sharded pub/sub: envelopes on one channel for each namespace, node and room.
+
+mod bus;
+mod channels;
+mod setup;
+
+pub(crate) use channels::Channels;
+pub use channels::SubscriptionMode;
+pub use setup::ShardedAdapter;
