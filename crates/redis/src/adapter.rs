@@ -1,4 +1,4 @@
-use crate::{RedisServer, ShardedAdapter};
+use crate::{RedisServer, ShardedAdapter, StreamsAdapter};
 
 /// Names the ways in which nodes talk over Redis.
 #[derive(Clone, Copy, Debug)]
@@ -9,5 +9,10 @@ impl RedisAdapter {
     /// The sharded adapter, for Redis 7, Valkey and their clusters.
     pub fn sharded(server: impl Into<RedisServer>) -> ShardedAdapter {
         ShardedAdapter::new(server.into())
+    }
+
+    /// The adapter over streams, which keep messages, so that nodes and clients that were away hear them later.
+    pub fn streams(server: impl Into<RedisServer>) -> StreamsAdapter {
+        StreamsAdapter::new(server.into())
     }
 }

@@ -75,6 +75,7 @@
 
 mod error;
 mod inbox;
+mod journal;
 mod local;
 mod membership;
 mod message;

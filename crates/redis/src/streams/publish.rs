@@ -1,0 +1,55 @@
+use redis::{RedisResult, Value, cmd};
+use tower_socketio_adapter::{BusError, Message, Offset, Posting, To};
+
+use super::commands::append;
+use super::entry::{CodecError, is_ephemeral, payload};
+use super::id;
+use super::inner::Inner;
+use crate::connection::Job;
+
+impl Inner {
+    /// Publishes messages in one round trip, in order.
+    pub(super) async fn publish(&self, postings: &[Posting<'_>]) -> Vec<Result<Option<Offset>, BusError>> {
+        let mut jobs = Vec::with_capacity(postings.len());
+        let mut results: Vec<_> = postings
+            .iter()
+            .map(|posting| match self.job(posting.message, posting.to) {
+                Ok(job) => {
+                    jobs.push(job);
+                    Ok(None)
+                }
+                Err(error) => Err(BusError::refused(error)),
+            })
+            .collect();
+        let answers = self.commands.run_all(jobs).await;
+        for (result, answer) in results.iter_mut().filter(|result| result.is_ok()).zip(answers) {
+            *result = offset(answer);
+        }
+        results
+    }
+
+    fn job(&self, message: &Message, to: To<'_>) -> Result<Job, CodecError> {
+        let namespace = message.namespace.as_deref().ok_or("a message without a namespace")?;
+        let names = &self.options.names;
+        let channel = match to {
+            To::Node(node) => names.private_channel(namespace, node),
+            _ if is_ephemeral(message) => names.public_channel(namespace),
+            _ => {
+                let stream = names.stream(names.home(namespace));
+                return Ok(Job::new(&stream, append(&stream, self.options.max_len, message)?));
+            }
+        };
+        let mut command = cmd(if self.options.sharded { "SPUBLISH" } else { "PUBLISH" });
+        command.arg(&channel).arg(payload(message)?);
+        Ok(if self.options.sharded { Job::new(&channel, command) } else { Job::anywhere(command) })
+    }
+}
+
+/// The id of the entry, if it became one.
+fn offset(answer: RedisResult<Value>) -> Result<Option<Offset>, BusError> {
+    match answer {
+        Ok(Value::BulkString(id)) => Ok(id::parse(&id)),
+        Ok(_) => Ok(None),
+        Err(error) => Err(BusError::down(error)),
+    }
+}
