@@ -82,8 +82,8 @@ impl PostgresAdapter {
 
     /// What the channels' names begin with, before `#` and the namespace (default: `socket.io`).
     ///
-    /// Postgres has names of up to 63 bytes. Namespaces whose channels would have a longer one share one with those that
-    /// begin the same: they work, but Node's servers are only heard where the names fit.
+    /// Postgres has names of up to 63 bytes. A namespace whose channel would have a longer one is shared by servers on
+    /// tower-socketio only: Node's can publish nothing there.
     pub fn channel_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.channel_prefix = prefix.into();
         self
@@ -201,7 +201,8 @@ impl PostgresAdapter {
             connect_timeout: self.connect_timeout,
             probe_interval: self.probe_interval,
         };
-        let table = Table::new(&self.table_name, self.create_table, self.max_attachment, self.cleanup_interval)?;
+        let table =
+            Table::new(&self.table_name, self.create_table, self.max_attachment, self.cleanup_interval)?;
         Ok((Arc::new(server.ready()?), Arc::new(table)))
     }
 }

@@ -29,11 +29,20 @@ impl PostgresBus {
 }
 
 impl Bus for PostgresBus {
-    fn open<'a>(&'a self, namespace: &'a str, node: &'a str, inbox: Inbox) -> BoxFuture<'a, Result<(), BusError>> {
+    fn open<'a>(
+        &'a self,
+        namespace: &'a str,
+        node: &'a str,
+        inbox: Inbox,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
         Box::pin(async move { self.listener.open(&self.channel(namespace), namespace, node, inbox).await })
     }
 
-    fn publish<'a>(&'a self, message: &'a Message, _: To<'a>) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
+    fn publish<'a>(
+        &'a self,
+        message: &'a Message,
+        _: To<'a>,
+    ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
         Box::pin(async move {
             let mut results = self.publisher.publish(vec![self.note(message)]).await;
             results.pop().unwrap_or(Ok(())).map(|()| None)

@@ -101,8 +101,8 @@ impl PostgresEmitter {
     /// # Errors
     ///
     /// If the event cannot be encoded, Postgres cannot be reached, or it does not take the message.
-    pub async fn emit<T: Serialize + ?Sized>(&self, event: &str, data: &T) -> Result<(), EmitError> {
-        let Encoded { json, attachments } = Encoded::event(event, data)?;
+    pub async fn emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
+        let Encoded { json, attachments } = Encoded::event(event, &data)?;
         let data = selection::broadcast(&json, &self.namespace, &self.selection);
         self.publish(MessageKind::Broadcast, data, attachments).await
     }
@@ -142,8 +142,8 @@ impl PostgresEmitter {
     /// # Errors
     ///
     /// As [`emit`](Self::emit).
-    pub async fn server_side_emit<T: Serialize + ?Sized>(&self, event: &str, data: &T) -> Result<(), EmitError> {
-        let Encoded { json, attachments } = Encoded::event(event, data)?;
+    pub async fn server_side_emit(&self, event: &str, data: impl Serialize) -> Result<(), EmitError> {
+        let Encoded { json, attachments } = Encoded::event(event, &data)?;
         self.publish(MessageKind::ServerSideEmit, selection::event(&json), attachments).await
     }
 
@@ -153,7 +153,12 @@ impl PostgresEmitter {
         emitter
     }
 
-    async fn publish(&self, kind: MessageKind, data: Bytes, attachments: Vec<Bytes>) -> Result<(), EmitError> {
+    async fn publish(
+        &self,
+        kind: MessageKind,
+        data: Bytes,
+        attachments: Vec<Bytes>,
+    ) -> Result<(), EmitError> {
         let namespace = Some(self.namespace.clone());
         let message = Message::new(kind, namespace, EMITTER.into(), data, attachments);
         let channel = Channel::new(&self.prefix, &self.namespace);

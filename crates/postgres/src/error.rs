@@ -56,9 +56,9 @@ pub(crate) fn bus_error(error: &tokio_postgres::Error) -> BusError {
 /// Whether a new connection may do better: that the server leaves, or has become a standby.
 pub(crate) fn is_end(error: &tokio_postgres::Error) -> bool {
     error.is_closed()
-        || error
-            .code()
-            .is_some_and(|code| *code == SqlState::READ_ONLY_SQL_TRANSACTION || code.code().starts_with("57P"))
+        || error.code().is_some_and(|code| {
+            *code == SqlState::READ_ONLY_SQL_TRANSACTION || code.code().starts_with("57P")
+        })
 }
 
 /// The full queue of notifications (54000) hits everybody.

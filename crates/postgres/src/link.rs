@@ -60,8 +60,7 @@ impl Link {
         T::Stream: Send + 'static,
     {
         let connected = server.config.connect(tls).await;
-        let (client, connection) =
-            connected.map_err(|error| PostgresError::Connect(whole(&error).into()))?;
+        let (client, connection) = connected.map_err(|error| PostgresError::Connect(whole(&error).into()))?;
         let pulse = Arc::<Pulse>::default();
         let driver = tokio::spawn(drive(connection, notes, pulse.clone())).abort_handle();
         let link = Arc::new(Self { client, pulse, driver });

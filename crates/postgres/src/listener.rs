@@ -96,7 +96,11 @@ impl Listener {
 /// Returns a task that brings what is notified, and in the end tells that nothing comes any more.
 ///
 /// It does not keep the connection.
-fn hear(ear: &Arc<Ear>, notes: mpsc::Receiver<Notified>, table: Arc<Table>) -> impl Future<Output = ()> + use<> {
+fn hear(
+    ear: &Arc<Ear>,
+    notes: mpsc::Receiver<Notified>,
+    table: Arc<Table>,
+) -> impl Future<Output = ()> + use<> {
     let (subscriptions, pulse) = (ear.subscriptions.clone(), ear.link.pulse.clone());
     let ear = Arc::downgrade(ear);
     async move {

@@ -138,11 +138,7 @@ impl Pen {
         self.attach.get_or_try_init(|| table.prepare_insert(&self.link.client)).await
     }
 
-    async fn send(
-        &self,
-        note: Note,
-        attach: Option<&Result<&Statement, BusError>>,
-    ) -> Result<(), BusError> {
+    async fn send(&self, note: Note, attach: Option<&Result<&Statement, BusError>>) -> Result<(), BusError> {
         let channel = note.channel.name();
         let sent = match &note.body {
             Body::Whole(envelope) => self.execute(&self.notify, &[&channel, envelope]).await,

@@ -80,13 +80,18 @@ mod tests {
     use super::*;
 
     fn selection() -> Selection {
-        Selection { rooms: vec![Room::new("a"), Room::user("42")], except: vec![Room::new("\"")], ..Selection::default() }
+        Selection {
+            rooms: vec![Room::new("a"), Room::user("42")],
+            except: vec![Room::new("\"")],
+            ..Selection::default()
+        }
     }
 
     #[test]
     fn an_event_is_written_as_nodes_emitter_writes_it() {
         let json = broadcast(br#"["foo",1]"#, "/", &Selection::default());
-        let expected = r#"{"packet":{"type":2,"data":["foo",1],"nsp":"/"},"opts":{"rooms":[],"flags":{},"except":[]}}"#;
+        let expected =
+            r#"{"packet":{"type":2,"data":["foo",1],"nsp":"/"},"opts":{"rooms":[],"flags":{},"except":[]}}"#;
         assert_eq!(json, expected);
         let loud = Selection { volatile: true, compress: Some(false), ..selection() };
         let expected = concat!(

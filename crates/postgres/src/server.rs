@@ -51,7 +51,8 @@ impl Server {
 ///
 /// It may ask for a verified certificate, in the words of libpq: with TLS of ours that is always so.
 pub(crate) fn parse(url: &str) -> Result<Config, PostgresError> {
-    let url = url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
+    let url =
+        url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
     let mut config = Config::from_str(&url).map_err(|_| PostgresError::ConnectionString)?;
     if config.get_application_name().is_none() {
         config.application_name("tower-socketio");

@@ -118,3 +118,129 @@ impl Subscription {
         *self.namespace == *namespace && *self.node == *node
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use tower_socketio_adapter::MessageKind;
+
+    use super::*;
+
+    /// What inboxes heard, in order.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
+
+    impl Heard {
+        /// An inbox that writes down what it hears behind its name.
+        pub(crate) fn inbox(&self, name: &str) -> Inbox {
+            let (heard, name) = (self.0.clone(), name.to_owned());
+            Inbox::new(move |incoming| {
+                let what = match incoming {
+                    Ok(incoming) => format!("{name}: {}", String::from_utf8_lossy(&incoming.message.data)),
+                    Err(error) => format!("{name} failed: {}", crate::error::whole(&error)),
+                };
+                heard.lock().unwrap().push(what);
+            })
+        }
+
+        pub(crate) fn take(&self) -> Vec<String> {
+            std::mem::take(&mut *self.0.lock().unwrap())
+        }
+    }
+
+    fn message(namespace: Option<&str>, data: &'static str) -> Message {
+        let namespace = namespace.map(Arc::from);
+        Message::new(MessageKind::Broadcast, namespace, "b".into(), data.into(), Vec::new())
+    }
+
+    fn header(node: &str) -> Header {
+        Header { node: node.into(), kind: MessageKind::Broadcast, id: 1 }
+    }
+
+    fn subscribed(namespaces: &[(&str, &str)]) -> (Subscriptions, Heard) {
+        let (subscriptions, heard) = (Subscriptions::default(), Heard::default());
+        for (namespace, node) in namespaces {
+            let channel = Channel::new("socket.io", namespace);
+            assert!(subscriptions.add(&channel, namespace, node, heard.inbox(node)));
+        }
+        (subscriptions, heard)
+    }
+
+    #[test]
+    fn a_message_goes_to_all_nodes_of_its_namespace_here() {
+        let (subscriptions, heard) = subscribed(&[("/", "a"), ("/", "b"), ("/chat", "c")]);
+        subscriptions.deliver("socket.io#/", &message(Some("/"), "1"));
+        subscriptions.deliver("socket.io#/chat", &message(Some("/chat"), "2"));
+        subscriptions.deliver("socket.io#/none", &message(Some("/none"), "3"));
+        assert_eq!(heard.take(), ["a: 1", "b: 1", "c: 2"]);
+    }
+
+    #[test]
+    fn a_message_without_a_namespace_is_for_that_of_its_channel() {
+        let (subscriptions, heard) = subscribed(&[("/", "a")]);
+        subscriptions.deliver("socket.io#/", &message(None, "1"));
+        assert_eq!(heard.take(), ["a: 1"]);
+    }
+
+    #[test]
+    fn a_message_of_another_namespace_on_the_channel_is_for_nobody() {
+        let (subscriptions, heard) = subscribed(&[("/", "a"), ("/chat", "c")]);
+        subscriptions.deliver("socket.io#/", &message(Some("/chat"), "1"));
+        assert_eq!(heard.take(), [""; 0]);
+    }
+
+    #[test]
+    fn a_channel_with_a_hash_says_no_namespace() {
+        let long = "/".repeat(80);
+        let (subscriptions, heard) = subscribed(&[(&long, "a")]);
+        let channel = Channel::new("socket.io", &long);
+        subscriptions.deliver(channel.name(), &message(None, "1"));
+        subscriptions.deliver(channel.name(), &message(Some(&long), "2"));
+        assert_eq!(heard.take(), ["a: 2"]);
+    }
+
+    #[test]
+    fn only_what_others_sent_is_wanted_from_the_table() {
+        let (subscriptions, heard) = subscribed(&[("/", "a")]);
+        assert!(!subscriptions.is_wanted("socket.io#/", &header("a")));
+        assert!(subscriptions.is_wanted("socket.io#/", &header("b")));
+        assert!(!subscriptions.is_wanted("socket.io#/none", &header("b")));
+        subscriptions.echo("socket.io#/", &header("b"));
+        assert_eq!(heard.take(), [""; 0]);
+        subscriptions.echo("socket.io#/", &header("a"));
+        assert_eq!(heard.take(), ["a: "]);
+        let (subscriptions, _) = subscribed(&[("/", "a"), ("/", "b")]);
+        assert!(subscriptions.is_wanted("socket.io#/", &header("a")), "the other node wants it");
+    }
+
+    #[test]
+    fn a_subscription_takes_the_place_of_an_older_one() {
+        let (subscriptions, heard) = subscribed(&[("/", "a")]);
+        let channel = Channel::new("socket.io", "/");
+        assert!(subscriptions.add(&channel, "/", "a", heard.inbox("new")));
+        subscriptions.deliver("socket.io#/", &message(None, "1"));
+        assert_eq!(heard.take(), ["new: 1"]);
+    }
+
+    #[test]
+    fn the_last_subscription_of_a_channel_ends_it() {
+        let (subscriptions, _) = subscribed(&[("/", "a"), ("/", "b")]);
+        let channel = Channel::new("socket.io", "/");
+        assert!(!subscriptions.remove(&channel, "/", "a"));
+        assert!(!subscriptions.remove(&channel, "/", "a"));
+        assert!(subscriptions.remove(&channel, "/", "b"));
+        assert!(!subscriptions.remove(&channel, "/", "b"));
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_once_to_each_and_takes_nobody_any_more() {
+        let (subscriptions, heard) = subscribed(&[("/", "a"), ("/chat", "c")]);
+        subscriptions.fail(|| BusError::down("gone"));
+        subscriptions.fail(|| BusError::down("gone again"));
+        let mut told = heard.take();
+        told.sort();
+        assert_eq!(told, ["a failed: the bus is down: gone", "c failed: the bus is down: gone"]);
+        assert!(!subscriptions.add(&Channel::new("socket.io", "/"), "/", "a", heard.inbox("a")));
+        subscriptions.deliver("socket.io#/", &message(None, "1"));
+        assert_eq!(heard.take(), [""; 0]);
+    }
+}

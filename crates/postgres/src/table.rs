@@ -46,7 +46,12 @@ pub(crate) enum Missing {
 }
 
 impl Table {
-    pub(crate) fn new(name: &str, create: bool, largest: usize, keep: Duration) -> Result<Self, PostgresError> {
+    pub(crate) fn new(
+        name: &str,
+        create: bool,
+        largest: usize,
+        keep: Duration,
+    ) -> Result<Self, PostgresError> {
         if !is_table(name) {
             return Err(PostgresError::TableName(name.to_owned()));
         }
