@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BusError, Message};
+use super::{BusError, Message, Offset};
 
 /// Takes what a carrier brings for one node in one namespace.
 ///
@@ -11,7 +11,13 @@ use super::{BusError, Message};
 #[derive(Clone)]
 pub struct Inbox {
     take: Arc<dyn Fn(Result<Incoming, BusError>) + Send + Sync>,
-    history: Option<Duration>,
+    history: Option<History>,
+}
+
+#[derive(Clone)]
+struct History {
+    age: Duration,
+    begin: Arc<dyn Fn(Offset) + Send + Sync>,
 }
 
 impl Inbox {
@@ -20,18 +26,27 @@ impl Inbox {
         Self { take: Arc::new(take), history: None }
     }
 
-    /// Asks for the messages of that long ago, too.
-    pub fn with_history(mut self, history: Duration) -> Self {
-        self.history = Some(history);
+    /// Asks for the messages of that long ago, too; `begin` is told behind which offset none is missing.
+    pub fn with_history(mut self, age: Duration, begin: impl Fn(Offset) + Send + Sync + 'static) -> Self {
+        self.history = Some(History { age, begin: Arc::new(begin) });
         self
     }
 
-    /// How far back messages are wanted, of carriers that keep them: these first bring those, in order and marked as
-    /// [past](Incoming::past), and go on without a gap. `None` means from now on.
+    /// How far back messages are wanted, of carriers that keep them: these say where that [begins](Self::begin), bring
+    /// what was published since then, in order and marked as [past](Incoming::past), and go on without a gap. `None` means
+    /// from now on.
     ///
     /// Where it is asked for, the node's own messages are wanted, too, each with its offset.
     pub fn history(&self) -> Option<Duration> {
-        self.history
+        self.history.as_ref().map(|history| history.age)
+    }
+
+    /// Every message behind this offset has come or will come; those before it may be missing. Said before the history,
+    /// and again if messages are lost later on.
+    pub fn begin(&self, offset: Offset) {
+        if let Some(history) = &self.history {
+            (history.begin)(offset);
+        }
     }
 
     /// Takes a message.
@@ -50,9 +65,6 @@ impl fmt::Debug for Inbox {
         f.debug_struct("Inbox").finish_non_exhaustive()
     }
 }
-
-/// Where a message stands among all of a carrier that keeps them, such as the id of an entry in a Redis stream.
-pub type Offset = String;
 
 /// A message that a carrier brings.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -75,18 +75,21 @@
 
 mod error;
 mod inbox;
+mod journal;
 mod local;
 mod membership;
 mod message;
+mod offset;
 mod sessions;
 mod shared;
 mod to;
 
 pub use error::{BusError, MessageError};
-pub use inbox::{Inbox, Incoming, Offset};
+pub use inbox::{Inbox, Incoming};
 pub use local::LocalBus;
 pub use membership::Membership;
 pub use message::{Message, MessageKind};
+pub use offset::{NoOffset, Offset};
 pub use sessions::{Sessions, StoredSession};
 pub use to::{Posting, To};
 

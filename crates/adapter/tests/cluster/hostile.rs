@@ -140,7 +140,10 @@ impl Bus for Direct {
         &'a self,
         _: &'a Message,
         _: To<'a>,
-    ) -> tower_socketio_adapter::BoxFuture<'a, Result<Option<String>, tower_socketio_adapter::BusError>> {
+    ) -> tower_socketio_adapter::BoxFuture<
+        'a,
+        Result<Option<tower_socketio_adapter::Offset>, tower_socketio_adapter::BusError>,
+    > {
         Box::pin(async { Ok(None) })
     }
 }

@@ -187,8 +187,10 @@ async fn one_room_and_nothing_to_answer_goes_to_that_rooms_nodes_alone() {
             &'a self,
             message: &'a tower_socketio_adapter::Message,
             to: tower_socketio_adapter::To<'a>,
-        ) -> tower_socketio_adapter::BoxFuture<'a, Result<Option<String>, tower_socketio_adapter::BusError>>
-        {
+        ) -> tower_socketio_adapter::BoxFuture<
+            'a,
+            Result<Option<tower_socketio_adapter::Offset>, tower_socketio_adapter::BusError>,
+        > {
             if message.kind != MessageKind::InitialHeartbeat {
                 self.0.push(format!("{to:?}"));
             }
