@@ -82,6 +82,7 @@ export function sockets(cluster) {
     });
     // One socket alone, by its id, and all but one.
     await here.tell("join", { to: [peers[1].id], rooms: [y] });
+    await until(async () => JSON.stringify(await rooms(peers[1])) === JSON.stringify([x, y]));
     await here.tell("leave", { to: [x], except: [y], rooms: [x] });
     await until(async () => JSON.stringify(await Promise.all(peers.map(rooms))) === JSON.stringify([[], [x, y], []]));
   });
