@@ -75,9 +75,7 @@ impl Node {
                 target.disconnect(close);
                 Ok(Value::Null)
             }
-            "server-emit" => {
-                target.server_side_emit(&event, args).map(|()| Value::Null).map_err(Into::into)
-            }
+            "server-emit" => target.server_side_emit(&event, args).map(|()| Value::Null).map_err(Into::into),
             "server-ask" => {
                 return Box::pin(answers(target.timeout(timeout).server_side_emit_with_ack(&event, args)));
             }

@@ -2,9 +2,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_socketio::{Ack, Any, Args, Auth, Broadcast, Data, Namespace, Socket, State};
 
+use crate::say;
 use crate::target::{Whom, names};
 use crate::values::write;
-use crate::say;
 
 /// Sections 3 and 4 of the contract.
 pub(crate) fn namespace(number: i64) -> Namespace {
@@ -37,11 +37,7 @@ async fn remember(socket: Socket, auth: Option<Auth<Given>>) {
     }
 }
 
-async fn cast(
-    socket: Socket,
-    Data((whom, event)): Data<(Whom, String)>,
-    Args(mut all): Args<Vec<Any>>,
-) {
+async fn cast(socket: Socket, Data((whom, event)): Data<(Whom, String)>, Args(mut all): Args<Vec<Any>>) {
     whom.narrow(socket.broadcast()).emit(&event, Args(all.split_off(2)));
 }
 
