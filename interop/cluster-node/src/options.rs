@@ -26,6 +26,7 @@ pub(crate) struct Options {
     pub(crate) heartbeat_timeout: Option<Duration>,
     pub(crate) cleanup_interval: Option<Duration>,
     pub(crate) specific_responses: bool,
+    pub(crate) emitter: bool,
     pub(crate) id_prefix: Option<String>,
 }
 
@@ -57,6 +58,7 @@ impl Options {
             "--heartbeat-timeout" => self.heartbeat_timeout = Some(millis(&value)?),
             "--cleanup-interval" => self.cleanup_interval = Some(millis(&value)?),
             "--specific-responses" => self.specific_responses = value.parse()?,
+            "--emitter" => self.emitter = value.parse()?,
             "--id-prefix" => self.id_prefix = Some(value),
             _ => return Err("no such option".into()),
         }

@@ -18,6 +18,10 @@ export function serve(namespace, number, say) {
       socket.data = data;
       ack();
     });
+    socket.on("login", (user, ack) => {
+      socket.join([`$user:${user}`, "$users"]);
+      ack();
+    });
     socket.on("cast", ({ to = [], except = [], volatile }, event, ...args) => {
       const ack = acks(args);
       const others = socket.broadcast.to(to).except(except);

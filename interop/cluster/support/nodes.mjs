@@ -49,8 +49,8 @@ class Node {
   async starts() {
     const [line] = await Promise.race([once(this.lines, "line"), this.exit.then((exit) => [JSON.stringify(exit)])]);
     this.url = /^listening on (http:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1];
-    if (!this.url) throw new Error(`${this.name} did not start: ${line}\n${this.log.join("\n")}`);
-    this.port = Number(new URL(this.url).port);
+    if (!this.url && line !== "ready") throw new Error(`${this.name} did not start: ${line}\n${this.log.join("\n")}`);
+    if (this.url) this.port = Number(new URL(this.url).port);
     this.lines.on("line", (line) => this.reads(JSON.parse(line)));
   }
 
