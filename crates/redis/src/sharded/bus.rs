@@ -73,8 +73,7 @@ impl Bus for ShardedBus {
         postings: &'a [Posting<'a>],
     ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
         Box::pin(async move {
-            let jobs = postings.iter().map(|posting| self.job(posting));
-            run_those_that_are(&self.commands, jobs).await
+            self.commands.publish(postings.iter().map(|posting| self.job(posting).map(Some))).await
         })
     }
 
@@ -102,21 +101,6 @@ impl Bus for ShardedBus {
     fn room_closed(&self, namespace: &str, node: &str, room: &str) {
         self.subscriptions.room_closed(&Seat::new(namespace, node), room);
     }
-}
-
-/// Runs those jobs that could be made, in one go; the others keep their errors.
-pub(crate) async fn run_those_that_are(
-    commands: &Commands,
-    jobs: impl Iterator<Item = Result<Job, BusError>>,
-) -> Vec<Result<Option<Offset>, BusError>> {
-    let mut results = Vec::new();
-    let mut ready = Vec::new();
-    for job in jobs {
-        results.push(job.map(|job| ready.push(job)));
-    }
-    let mut ran = commands.run_all(ready).await.into_iter();
-    let mut next = || ran.next().expect("each job has a result").map(|_| None).map_err(BusError::down);
-    results.into_iter().map(|result| result.and_then(|()| next())).collect()
 }
 
 impl Reader for Envelopes {
