@@ -30,12 +30,10 @@ impl ClassicBus {
     /// `None` if there is nothing to publish.
     fn job(&self, posting: &Posting<'_>) -> Result<Option<Job>, BusError> {
         let Some(publication) = self.style.write(posting.message, posting.to)? else { return Ok(None) };
-        if let Some((request, within)) = publication.asks {
-            self.asks.begin(&request, within);
+        if let Some((request, within)) = &publication.asks {
+            self.asks.begin(request, *within);
         }
-        let mut publish = cmd("PUBLISH");
-        publish.arg(publication.channel).arg(publication.payload);
-        Ok(Some(Job::anywhere(publish)))
+        Ok(Some(self.style.publish(publication)))
     }
 }
 

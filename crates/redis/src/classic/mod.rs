@@ -9,7 +9,6 @@ mod reader;
 mod setup;
 mod wire;
 
-pub(crate) use channels::Channels;
 pub use setup::ClassicAdapter;
 
 #[cfg(test)]

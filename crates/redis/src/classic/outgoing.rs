@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
+use redis::cmd;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tower_socketio_adapter::{BusError, Message, MessageKind, To};
@@ -11,6 +12,8 @@ use tower_socketio_proto::socketio::json_to_msgpack;
 
 use super::channels::Channels;
 use super::incoming::{NOBODY, Sender};
+use crate::connection::Job;
+use crate::emitter::Format;
 
 /// What is published, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +31,9 @@ pub(super) struct Style {
     /// Whether answers go to the channel of the node that asks, and not to that of all.
     pub(super) specific_responses: bool,
 }
+
+/// What Node's emitters call themselves.
+const EMITTER: &str = "emitter";
 
 #[derive(Deserialize)]
 struct Data<'a> {
@@ -93,7 +99,7 @@ impl Style {
                 let Event { r#type, data: args } =
                     serde_json::from_str(packet.get()).map_err(BusError::refused)?;
                 let packet = format!(r#"{{"type":{type},"data":{args},"nsp":{}}}"#, quoted(namespace));
-                let opts = opts.with_flags();
+                let opts = opts.with_flags(&*message.node == EMITTER);
                 match &data.request {
                     Some(id) => {
                         let id = quoted(id);
@@ -171,6 +177,12 @@ impl Style {
         }
     }
 
+    pub(super) fn publish(&self, publication: Publication) -> Job {
+        let mut publish = cmd("PUBLISH");
+        publish.arg(publication.channel).arg(publication.payload);
+        Job::anywhere(publish)
+    }
+
     /// The channel of answers to whoever asks.
     pub(super) fn responses(&self, namespace: &str, to: Sender<'_>) -> String {
         match to {
@@ -191,9 +203,21 @@ impl Data<'_> {
 }
 
 impl Opts<'_> {
-    fn with_flags(&self) -> String {
-        let flags = self.flags.map_or("{}", RawValue::get);
-        format!(r#"{{"rooms":{},"except":{},"flags":{flags}}}"#, self.rooms, self.except)
+    /// In the order in which Node's nodes, or its emitters, write them.
+    fn with_flags(&self, as_emitter: bool) -> String {
+        let Self { rooms, except, flags } = self;
+        let flags = flags.map_or("{}", RawValue::get);
+        if as_emitter {
+            format!(r#"{{"rooms":{rooms},"flags":{flags},"except":{except}}}"#)
+        } else {
+            format!(r#"{{"rooms":{rooms},"except":{except},"flags":{flags}}}"#)
+        }
+    }
+}
+
+impl Format for Style {
+    fn job(&self, message: &Message, to: To<'_>) -> Result<Option<Job>, BusError> {
+        Ok(self.write(message, to)?.map(|publication| self.publish(publication)))
     }
 }
 
@@ -206,7 +230,7 @@ impl std::fmt::Display for Opts<'_> {
 
 /// Emitters do not say who they are when they have things done to sockets.
 fn sender(message: &Message) -> String {
-    if &*message.node == "emitter" { String::new() } else { format!(r#""uid":{},"#, quoted(&message.node)) }
+    if &*message.node == EMITTER { String::new() } else { format!(r#""uid":{},"#, quoted(&message.node)) }
 }
 
 fn answered(to: To<'_>) -> Sender<'_> {

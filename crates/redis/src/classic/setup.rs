@@ -6,7 +6,7 @@ use super::bus::ClassicBus;
 use super::channels::Channels;
 use super::outgoing::Style;
 use crate::connection::{Commands, Plan};
-use crate::{ConnectError, RedisServer};
+use crate::{ConnectError, RedisEmitter, RedisServer};
 
 /// The classic adapter before it is connected: made by [`RedisAdapter::classic`](crate::RedisAdapter::classic).
 #[derive(Clone, Debug)]
@@ -50,5 +50,20 @@ impl ClassicAdapter {
         let commands = Arc::new(Commands::new(plan.clone()));
         commands.ping().await.map_err(ConnectError::Unreachable)?;
         Ok(Cluster::new(ClassicBus::new(plan, commands, self.style)))
+    }
+
+    /// Connects to emit only.
+    ///
+    /// It is heard by Node's servers, too, like npm's `@socket.io/redis-emitter`.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn emitter(self) -> Result<RedisEmitter, ConnectError> {
+        RedisEmitter::new(&self.server, self.style).await
     }
 }
