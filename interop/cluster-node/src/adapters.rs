@@ -2,44 +2,74 @@ use std::fs;
 
 use tower_socketio::Cluster;
 use tower_socketio_postgres::PostgresAdapter;
-use tower_socketio_redis::{RedisAdapter, RedisServer, ShardedAdapter, StreamsAdapter, SubscriptionMode};
+use tower_socketio_redis::{
+    ClassicAdapter, RedisAdapter, RedisServer, ShardedAdapter, StreamsAdapter, SubscriptionMode,
+};
 
 use crate::Error;
+use crate::emitter::Emitter;
 use crate::options::Options;
+
+/// An adapter before it is connected.
+enum Adapter {
+    Classic(ClassicAdapter),
+    Sharded(ShardedAdapter),
+    Streams(StreamsAdapter),
+    Postgres(PostgresAdapter),
+}
 
 /// The cluster that the options describe, once its engine is reached.
 pub(crate) async fn connect(options: &Options) -> Result<Cluster, Error> {
-    let mut cluster = match &*options.adapter {
-        "sharded" => sharded(options, SubscriptionMode::Dynamic)?.connect().await?,
-        "sharded-static" => sharded(options, SubscriptionMode::Static)?.connect().await?,
-        "sharded-dynamic-private" => sharded(options, SubscriptionMode::DynamicPrivate)?.connect().await?,
-        "streams" => streams(options)?.connect().await?,
-        "streams-sharded" => streams(options)?.sharded_pub_sub(true).connect().await?,
-        "postgres" => postgres(options)?.connect().await?,
-        name => return Err(format!("no adapter {name}").into()),
+    let mut cluster = match adapter(options)? {
+        Adapter::Classic(adapter) => adapter.connect().await?,
+        Adapter::Sharded(adapter) => adapter.connect().await?,
+        Adapter::Streams(adapter) => adapter.connect().await?,
+        Adapter::Postgres(adapter) => adapter.connect().await?,
     };
-    if let Some(timeout) = options.request_timeout {
-        cluster = cluster.request_timeout(timeout);
-    }
-    if let Some(interval) = options.heartbeat_interval {
-        cluster = cluster.heartbeat_interval(interval);
-    }
-    if let Some(timeout) = options.heartbeat_timeout {
-        cluster = cluster.heartbeat_timeout(timeout);
-    }
-    Ok(cluster)
+    cluster = set(cluster, &options.request_timeout, Cluster::request_timeout);
+    cluster = set(cluster, &options.heartbeat_interval, Cluster::heartbeat_interval);
+    Ok(set(cluster, &options.heartbeat_timeout, Cluster::heartbeat_timeout))
 }
 
-fn sharded(options: &Options, mode: SubscriptionMode) -> Result<ShardedAdapter, Error> {
-    let adapter = RedisAdapter::sharded(redis(options)?).subscription_mode(mode);
-    Ok(set(adapter, &options.prefix, |adapter, prefix| adapter.channel_prefix(prefix)))
+/// The emitter that the options describe.
+pub(crate) async fn emitter(options: &Options) -> Result<Emitter, Error> {
+    Ok(match adapter(options)? {
+        Adapter::Classic(adapter) => Emitter::Redis(adapter.emitter().await?),
+        Adapter::Sharded(adapter) => Emitter::Redis(adapter.emitter().await?),
+        Adapter::Streams(_) => return Err("later".into()),
+        Adapter::Postgres(adapter) => Emitter::Postgres(adapter.emitter().await?),
+    })
+}
+
+fn adapter(options: &Options) -> Result<Adapter, Error> {
+    Ok(match &*options.adapter {
+        "classic" => Adapter::Classic(classic(options)?),
+        "sharded" => Adapter::Sharded(sharded(options)?),
+        "sharded-static" => Adapter::Sharded(sharded(options)?.subscription_mode(SubscriptionMode::Static)),
+        "sharded-dynamic-private" => {
+            Adapter::Sharded(sharded(options)?.subscription_mode(SubscriptionMode::DynamicPrivate))
+        }
+        "streams" => Adapter::Streams(streams(options)?),
+        "streams-sharded" => Adapter::Streams(streams(options)?.sharded_pub_sub(true)),
+        "postgres" => Adapter::Postgres(postgres(options)?),
+        name => return Err(format!("no adapter {name}").into()),
+    })
+}
+
+fn classic(options: &Options) -> Result<ClassicAdapter, Error> {
+    let adapter = RedisAdapter::classic(redis(options)?)
+        .publish_on_specific_response_channel(options.specific_responses);
+    Ok(set(adapter, &options.prefix, ClassicAdapter::channel_prefix))
+}
+
+fn sharded(options: &Options) -> Result<ShardedAdapter, Error> {
+    Ok(set(RedisAdapter::sharded(redis(options)?), &options.prefix, ShardedAdapter::channel_prefix))
 }
 
 fn streams(options: &Options) -> Result<StreamsAdapter, Error> {
     let mut adapter = RedisAdapter::streams(redis(options)?);
-    adapter = set(adapter, &options.prefix, |adapter, prefix| {
-        adapter.stream_name(prefix.clone()).channel_prefix(prefix)
-    });
+    adapter = set(adapter, &options.prefix, StreamsAdapter::stream_name);
+    adapter = set(adapter, &options.prefix, StreamsAdapter::channel_prefix);
     adapter = set(adapter, &options.streams, StreamsAdapter::stream_count);
     Ok(set(adapter, &options.max_length, StreamsAdapter::max_len))
 }

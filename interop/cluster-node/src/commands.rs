@@ -4,7 +4,9 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tower_socketio::{AckError, AckStream, Any, Args, Cluster, RemoteSocket, SocketIo};
+use tower_socketio::{
+    AckError, AckStream, Any, Args, Cluster, MessageClient, PublishMessage, Publisher, RemoteSocket, SocketIo,
+};
 
 use crate::Error;
 use crate::target::{Whom, names};
@@ -17,17 +19,20 @@ pub(crate) struct Command {
     #[serde(rename = "do")]
     pub(crate) name: String,
     #[serde(flatten)]
-    whom: Whom,
+    pub(crate) whom: Whom,
     #[serde(default)]
-    event: String,
+    pub(crate) event: String,
     #[serde(default)]
-    args: Vec<Value>,
+    pub(crate) args: Vec<Value>,
     #[serde(default)]
-    rooms: Vec<Value>,
+    pub(crate) rooms: Vec<Value>,
+    #[serde(default)]
+    pub(crate) close: bool,
     #[serde(default)]
     socket: String,
     #[serde(default)]
-    close: bool,
+    users: Vec<String>,
+    message: Option<PublishMessage>,
     /// Milliseconds.
     #[serde(default)]
     timeout: u64,
@@ -44,16 +49,15 @@ type Answer = Result<Value, Error>;
 impl Node {
     /// Begins at once; the answer may take its time.
     pub(crate) fn obey(&self, command: Command) -> BoxFuture<'static, Answer> {
-        let Command { name, whom, event, args, rooms, socket, close, timeout, .. } = command;
-        let (target, timeout) = (whom.of(&self.io), Duration::from_millis(timeout));
+        let Command { name, whom, event, args, rooms, socket, close, users, message, timeout, .. } = command;
+        let (target, timeout) = (whom.target(&self.io), Duration::from_millis(timeout));
+        let messages = MessageClient::new(&self.io).in_namespace(&*whom.of);
         let args = Args(args.into_iter().map(|value| read(value.into())).collect::<Vec<_>>());
         let answer = match &*name {
-            "emit" => target.emit(&event, args).into_result().map(|()| Value::Null).map_err(Into::into),
+            "emit" => done(target.emit(&event, args).into_result()),
             "ask" => return Box::pin(answers(target.timeout(timeout).emit_with_ack(&event, args))),
             "fetch" => {
-                return Box::pin(async move {
-                    Ok(target.fetch_sockets().await?.iter().map(describe).collect::<Result<_, _>>()?)
-                });
+                return Box::pin(async move { target.fetch_sockets().await?.iter().map(describe).collect() });
             }
             "ask-one" => {
                 return Box::pin(async move {
@@ -87,6 +91,13 @@ impl Node {
                 Ok(names.into())
             }
             "count" => Ok(target.count().into()),
+            "users" => done(messages.emit_to_users(users, &event, args).into_result()),
+            "everyone" => done(messages.emit_to_everyone(&event, args).into_result()),
+            "disconnect-users" => {
+                messages.disconnect_users(users, close);
+                Ok(Value::Null)
+            }
+            "publish" | "publish-all" => self.publish(message, name == "publish-all"),
             "stats" => {
                 let cluster = &self.cluster;
                 let (unpublished, ignored) = (cluster.unpublished(), cluster.ignored());
@@ -108,6 +119,16 @@ impl Node {
         };
         Box::pin(std::future::ready(answer))
     }
+
+    fn publish(&self, message: Option<PublishMessage>, to_all: bool) -> Answer {
+        let (publisher, message) = (Publisher::new(&self.io), message.ok_or("no message")?);
+        let sent = if to_all { publisher.publish_all(&message)? } else { publisher.publish(&message)? };
+        done(sent.into_result())
+    }
+}
+
+fn done<E: Into<Error>>(result: Result<(), E>) -> Answer {
+    result.map(|()| Value::Null).map_err(Into::into)
 }
 
 /// Reads a stream of answers to its end.

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod commands;
+mod emitter;
 mod events;
 mod options;
 mod target;
@@ -33,7 +34,8 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match serve(options).await {
+    let done = if options.emitter { emit(options).await } else { serve(options).await };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -68,6 +70,18 @@ async fn serve(options: Options) -> Result<(), Error> {
     obey(Node { io, cluster }).await
 }
 
+/// Obeys as an emitter, one command after the other.
+async fn emit(options: Options) -> Result<(), Error> {
+    let emitter = adapters::emitter(&options).await?;
+    println!("ready");
+    let mut lines = lines();
+    while let Some(line) = lines.recv().await {
+        let command: Command = serde_json::from_str(&line)?;
+        answer(command.id, emitter.obey(command).await);
+    }
+    Err("nobody is there any more".into())
+}
+
 async fn obey(node: Node) -> Result<(), Error> {
     let mut lines = lines();
     while let Some(line) = lines.recv().await {
@@ -75,20 +89,20 @@ async fn obey(node: Node) -> Result<(), Error> {
         let (id, last) = (command.id, command.name == "close");
         // What it does at once it does before the next one.
         let done = node.obey(command);
-        let answer = async move {
-            let answer = match done.await {
-                Ok(ok) => json!({ "id": id, "ok": ok }),
-                Err(error) => json!({ "id": id, "error": error.to_string() }),
-            };
-            say(&answer);
-        };
         if last {
-            answer.await;
+            answer(id, done.await);
             return Ok(());
         }
-        tokio::spawn(answer);
+        tokio::spawn(async move { answer(id, done.await) });
     }
     Err("nobody is there any more".into())
+}
+
+fn answer(id: u64, done: Result<Value, Error>) {
+    say(&match done {
+        Ok(ok) => json!({ "id": id, "ok": ok }),
+        Err(error) => json!({ "id": id, "error": error.to_string() }),
+    });
 }
 
 /// Standard input, read by a thread of its own, which the runtime does not wait for.

@@ -6,11 +6,11 @@ use tower_socketio::{Broadcast, SocketIo};
 #[derive(Deserialize)]
 #[serde(default)]
 pub(crate) struct Whom {
-    of: String,
-    to: Vec<Value>,
-    except: Vec<Value>,
+    pub(crate) of: String,
+    pub(crate) to: Vec<Value>,
+    pub(crate) except: Vec<Value>,
     local: bool,
-    volatile: bool,
+    pub(crate) volatile: bool,
 }
 
 impl Default for Whom {
@@ -22,7 +22,7 @@ impl Default for Whom {
 
 impl Whom {
     /// The sockets that are meant.
-    pub(crate) fn of(&self, io: &SocketIo) -> Broadcast {
+    pub(crate) fn target(&self, io: &SocketIo) -> Broadcast {
         self.narrow(io.of(&self.of))
     }
 
