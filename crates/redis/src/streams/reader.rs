@@ -52,7 +52,7 @@ impl Reader {
         let is_shorter = inner.positions().begin(stream, last, now);
         let mut reader = Self { inner, stream, name, connection, wake, reported: false };
         if is_shorter {
-            reader.report("the stream does not have any more what was read of it");
+            reader.report("the stream ends before what was read last: entries may be missing");
         }
         tokio::spawn(reader.run());
         Ok(())
@@ -157,7 +157,9 @@ impl Reader {
             let place = page.first().map_or(end, |entry| entry.id.previous());
             let losers = self.inner.positions().losers(self.stream, place);
             losers.iter().for_each(|inbox| inbox.begin(place));
-            self.report("entries may have been trimmed from the stream before they were read");
+            self.report(
+                "the stream has not any more what was read last: entries behind it may be missing, too",
+            );
         }
         page
     }
