@@ -72,6 +72,9 @@ impl Commands {
 
     /// Runs commands in one round trip, or one to each node of a cluster, in order; a result each.
     pub(crate) async fn run_all(&self, jobs: Vec<Job>) -> Vec<RedisResult<Value>> {
+        if jobs.is_empty() {
+            return Vec::new();
+        }
         if self.plan.is_cluster() {
             return self.run_on_cluster(jobs).await;
         }

@@ -4,7 +4,7 @@ use redis::{RedisResult, Value, cmd};
 use tower_socketio_adapter::{BoxFuture, Bus, BusError, Inbox, Membership, Message, Offset, Posting, To};
 
 use super::channels::Channels;
-use crate::connection::{Commands, Delivery, Job, Kind, Plan};
+use crate::connection::{Commands, Delivery, Kind, Plan};
 use crate::counting::sum_subscribers;
 use crate::subscriptions::{Reader, Seat, Subscriptions, Topic};
 
@@ -22,23 +22,6 @@ impl ShardedBus {
     pub(super) fn new(plan: Arc<Plan>, commands: Arc<Commands>, channels: Channels) -> Self {
         let subscriptions = Subscriptions::new(plan, commands.clone(), Envelopes(channels.clone()));
         Self { commands, subscriptions, channels }
-    }
-
-    fn job(&self, posting: &Posting<'_>) -> Result<Job, BusError> {
-        let channel = channel(&self.channels, posting.message, posting.to);
-        let payload = posting.message.encode().map_err(BusError::refused)?;
-        let mut publish = cmd("SPUBLISH");
-        publish.arg(&channel).arg(&payload[..]);
-        Ok(Job::new(channel, publish))
-    }
-}
-
-fn channel(channels: &Channels, message: &Message, to: To<'_>) -> String {
-    let namespace = message.namespace.as_deref().unwrap_or("/");
-    match to {
-        To::Node(node) => channels.node(namespace, node),
-        To::Room(room) => channels.room(namespace, room).unwrap_or_else(|| channels.main(namespace)),
-        _ => channels.main(namespace),
     }
 }
 
@@ -63,7 +46,7 @@ impl Bus for ShardedBus {
         to: To<'a>,
     ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
         Box::pin(async move {
-            let job = self.job(&Posting::new(message, to))?;
+            let job = self.channels.publish(message, to)?;
             self.commands.run(job).await.map(|_| None).map_err(BusError::down)
         })
     }
@@ -73,8 +56,9 @@ impl Bus for ShardedBus {
         postings: &'a [Posting<'a>],
     ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
         Box::pin(async move {
-            let jobs = postings.iter().map(|posting| self.job(posting));
-            run_those_that_are(&self.commands, jobs).await
+            let jobs =
+                postings.iter().map(|posting| self.channels.publish(posting.message, posting.to).map(Some));
+            self.commands.publish(jobs).await
         })
     }
 
@@ -102,21 +86,6 @@ impl Bus for ShardedBus {
     fn room_closed(&self, namespace: &str, node: &str, room: &str) {
         self.subscriptions.room_closed(&Seat::new(namespace, node), room);
     }
-}
-
-/// Runs those jobs that could be made, in one go; the others keep their errors.
-pub(crate) async fn run_those_that_are(
-    commands: &Commands,
-    jobs: impl Iterator<Item = Result<Job, BusError>>,
-) -> Vec<Result<Option<Offset>, BusError>> {
-    let mut results = Vec::new();
-    let mut ready = Vec::new();
-    for job in jobs {
-        results.push(job.map(|job| ready.push(job)));
-    }
-    let mut ran = commands.run_all(ready).await.into_iter();
-    let mut next = || ran.next().expect("each job has a result").map(|_| None).map_err(BusError::down);
-    results.into_iter().map(|result| result.and_then(|()| next())).collect()
 }
 
 impl Reader for Envelopes {

@@ -1,3 +1,9 @@
+use redis::cmd;
+use tower_socketio_adapter::{BusError, Message, To};
+
+use crate::connection::Job;
+use crate::emitter::Format;
+
 /// Which rooms have a channel of their own, so that a broadcast to one of them goes only to the nodes with members of it.
 ///
 /// It must be the same on all servers, Node's (`subscriptionMode`) included.
@@ -25,7 +31,7 @@ pub(crate) struct Channels {
 
 impl Channels {
     /// The channel of a namespace.
-    pub(crate) fn main(&self, namespace: &str) -> String {
+    pub(super) fn main(&self, namespace: &str) -> String {
         format!("{}#{namespace}#", self.prefix)
     }
 
@@ -38,7 +44,7 @@ impl Channels {
     ///
     /// By the same rule for those who publish and those who subscribe: a socket's own room whose id is not of the usual
     /// length is a room like others.
-    pub(crate) fn room(&self, namespace: &str, room: &str) -> Option<String> {
+    pub(super) fn room(&self, namespace: &str, room: &str) -> Option<String> {
         let has_one = match self.mode {
             SubscriptionMode::Static => false,
             // As JavaScript counts.
@@ -46,6 +52,32 @@ impl Channels {
             SubscriptionMode::DynamicPrivate => true,
         };
         has_one.then(|| format!("{}#{namespace}#{room}#", self.prefix))
+    }
+}
+
+impl Channels {
+    /// Makes the command that publishes a message.
+    pub(super) fn publish(&self, message: &Message, to: To<'_>) -> Result<Job, BusError> {
+        let channel = self.of(message, to);
+        let payload = message.encode().map_err(BusError::refused)?;
+        let mut publish = cmd("SPUBLISH");
+        publish.arg(&channel).arg(&payload[..]);
+        Ok(Job::new(channel, publish))
+    }
+
+    fn of(&self, message: &Message, to: To<'_>) -> String {
+        let namespace = message.namespace.as_deref().unwrap_or("/");
+        match to {
+            To::Node(node) => self.node(namespace, node),
+            To::Room(room) => self.room(namespace, room).unwrap_or_else(|| self.main(namespace)),
+            _ => self.main(namespace),
+        }
+    }
+}
+
+impl Format for Channels {
+    fn job(&self, message: &Message, to: To<'_>) -> Result<Option<Job>, BusError> {
+        self.publish(message, to).map(Some)
     }
 }
 

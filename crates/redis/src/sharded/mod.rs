@@ -4,6 +4,5 @@ mod bus;
 mod channels;
 mod setup;
 
-pub(crate) use channels::Channels;
 pub use channels::SubscriptionMode;
 pub use setup::ShardedAdapter;

@@ -5,7 +5,7 @@ use tower_socketio_adapter::Cluster;
 use super::bus::ShardedBus;
 use super::channels::{Channels, SubscriptionMode};
 use crate::connection::{Commands, Plan};
-use crate::{ConnectError, RedisServer};
+use crate::{ConnectError, RedisEmitter, RedisServer};
 
 /// The sharded adapter before it is connected: made by [`RedisAdapter::sharded`](crate::RedisAdapter::sharded).
 #[derive(Clone, Debug)]
@@ -47,5 +47,20 @@ impl ShardedAdapter {
         let commands = Arc::new(Commands::new(plan.clone()));
         commands.ping().await.map_err(ConnectError::Unreachable)?;
         Ok(Cluster::new(ShardedBus::new(plan, commands, self.channels)))
+    }
+
+    /// Connects to emit only.
+    ///
+    /// `@socket.io/redis-adapter` has no emitter of its own for this format; Node's sharded adapter hears it all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn emitter(self) -> Result<RedisEmitter, ConnectError> {
+        RedisEmitter::new(&self.server, self.channels).await
     }
 }
