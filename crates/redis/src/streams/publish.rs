@@ -50,6 +50,14 @@ fn offset(answer: RedisResult<Value>) -> Result<Option<Offset>, BusError> {
     match answer {
         Ok(Value::BulkString(id)) => Ok(id::parse(&id)),
         Ok(_) => Ok(None),
+        // Channels may be open while nothing can be written.
+        Err(error) if error.code().is_some_and(|code| UNWRITABLE.contains(&code)) => {
+            Err(BusError::refused(error))
+        }
         Err(error) => Err(BusError::down(error)),
     }
 }
+
+/// What Redis says when it does not write to a stream, though it is there: its memory is full, its disk is, it has too few
+/// replicas, the user may not, or the key is something else.
+const UNWRITABLE: [&str; 5] = ["OOM", "MISCONF", "NOREPLICAS", "NOPERM", "WRONGTYPE"];

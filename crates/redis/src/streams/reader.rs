@@ -52,7 +52,7 @@ impl Reader {
         let is_shorter = inner.positions().begin(stream, last, now);
         let mut reader = Self { inner, stream, name, connection, wake, reported: false };
         if is_shorter {
-            reader.report("the stream does not have any more what was read of it");
+            reader.report("the stream ends before what was read last: entries may be missing");
         }
         tokio::spawn(reader.run());
         Ok(())
@@ -66,6 +66,8 @@ impl Reader {
 
     /// Reads until nobody needs it any more.
     async fn read(&mut self) -> RedisResult<()> {
+        let options = &self.inner.options;
+        let many = options.read_count.min(usize::try_from(options.max_len).unwrap_or(usize::MAX)).max(1);
         let mut full = false;
         // Whoever came before the first read may want to hear what was.
         let mut scanning = true;
@@ -92,9 +94,14 @@ impl Reader {
             };
             let entries = answer?;
             let count = entries.len();
+            if !full && count >= many && id::is_entry(tip) {
+                // So many can be those that trimming has left: they are read again, to see what was before them.
+                full = true;
+                continue;
+            }
             let entries = if full && count > 0 { self.behind(tip, entries, tip) } else { entries };
             self.reported &= full;
-            full = count >= self.inner.options.read_count;
+            full = count >= many;
             self.hand_out(&entries, |positions, entry, recipients| {
                 positions.read(self.stream, entry, recipients);
             });
@@ -150,7 +157,9 @@ impl Reader {
             let place = page.first().map_or(end, |entry| entry.id.previous());
             let losers = self.inner.positions().losers(self.stream, place);
             losers.iter().for_each(|inbox| inbox.begin(place));
-            self.report("entries may have been trimmed from the stream before they were read");
+            self.report(
+                "the stream has not any more what was read last: entries behind it may be missing, too",
+            );
         }
         page
     }

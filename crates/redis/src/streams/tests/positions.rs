@@ -275,8 +275,10 @@ proptest! {
         }
         world.catch_up();
         for at in 0..3 {
-            let expected: Vec<_> = (first[at].unwrap()..world.stream.len() as u64)
-                .filter(|number| world.stream[*number as usize].nsp == names[at])
+            let stream = (0u64..).zip(&world.stream);
+            let expected: Vec<_> = stream
+                .filter(|(number, entry)| *number >= first[at].unwrap() && entry.nsp == names[at])
+                .map(|(number, _)| number)
                 .collect();
             prop_assert_eq!(numbers(&heard[at]), expected);
             prop_assert_eq!(world.positions.is_caught_up(names[at], "n"), Some(true));
