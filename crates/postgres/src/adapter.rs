@@ -218,3 +218,111 @@ impl fmt::Debug for PostgresAdapter {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio_postgres::config::SslMode;
+
+    use super::*;
+    use crate::error::whole;
+
+    const SECRET: &str = "s3cr:t@/?";
+
+    #[tokio::test]
+    async fn a_connection_string_that_is_none_is_not_shown() {
+        for url in [
+            "postgres://user:s3cr:t@/?@localhost/chat",
+            "postgres://user:s3cret@localhost:port/chat",
+            "postgres://user:s3cret@localhost/chat?s3cret=1",
+            "host=localhost password=s3cret s3cret",
+            "s3cret",
+        ] {
+            let error = PostgresAdapter::new(url).connect().await.unwrap_err();
+            assert!(matches!(error, PostgresError::ConnectionString), "{url}: {error:?}");
+            assert!(!format!("{error:?} {}", whole(&error)).contains("s3cr"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let mut config = Config::new();
+        config.host("db.example").port(5433).user("chat").password(SECRET).dbname("rooms");
+        let adapter = PostgresAdapter::from_config(config);
+        let shown = format!("{adapter:?}");
+        let (server, _) = adapter.check().unwrap();
+        let shown = format!("{shown} {server:?}");
+        assert!(shown.contains("db.example") && shown.contains("5433") && shown.contains("rooms"), "{shown}");
+        assert!(!shown.contains("s3cr"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_table_has_a_name_of_its_own() {
+        let adapter = PostgresAdapter::new("postgres://localhost").table_name("a; DROP TABLE b");
+        let error = adapter.connect().await.unwrap_err();
+        assert!(matches!(&error, PostgresError::TableName(name) if name == "a; DROP TABLE b"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_is_an_error() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let url = format!("postgres://user:s3cret@127.0.0.1:{port}/chat");
+        let error = PostgresAdapter::new(&url).connect().await.unwrap_err();
+        assert!(matches!(error, PostgresError::Connect(_)), "{error:?}");
+        assert!(!whole(&error).contains("s3cret"), "{error:?}");
+        let error = PostgresEmitter::connect(&url).await.unwrap_err();
+        assert!(matches!(error, PostgresError::Connect(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_says_nothing_is_an_error() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let adapter = PostgresAdapter::new(format!("postgres://user@127.0.0.1:{port}/chat"));
+        let error = adapter.connect_timeout(Duration::from_millis(50)).connect().await.unwrap_err();
+        assert!(matches!(error, PostgresError::Timeout), "{error:?}");
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[tokio::test]
+    async fn tls_needs_its_feature() {
+        for mode in ["require", "verify-full", "verify-ca"] {
+            let url = format!("postgres://user@127.0.0.1/chat?sslmode={mode}");
+            let error = PostgresAdapter::new(url).connect().await.unwrap_err();
+            assert!(matches!(error, PostgresError::Tls(_)), "{error:?}");
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[tokio::test]
+    async fn authorities_are_certificates() {
+        for pem in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            let adapter = PostgresAdapter::new("postgres://user@127.0.0.1/chat").tls_authorities(pem);
+            let error = adapter.connect().await.unwrap_err();
+            assert!(matches!(error, PostgresError::Tls(_)), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn plain_text_is_used_unless_tls_is_asked_for() {
+        for url in ["postgres://u@h", "postgres://u@h?sslmode=prefer", "host=h user=u sslmode=disable"] {
+            let (server, _) = PostgresAdapter::new(url).check().unwrap();
+            assert_eq!(server.config.get_ssl_mode(), SslMode::Disable, "{url}");
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn authorities_ask_for_tls() {
+        use base64::Engine;
+
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(["h".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let text = base64::engine::general_purpose::STANDARD.encode(certificate.der());
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        let adapter = PostgresAdapter::new("postgres://u@h").tls_authorities(pem);
+        let (server, _) = adapter.check().unwrap();
+        assert_eq!(server.config.get_ssl_mode(), SslMode::Require);
+        assert!(server.tls.is_some());
+    }
+}

@@ -125,10 +125,12 @@ mod tests {
 
     /// A table whose rows come when the test says so.
     #[derive(Clone, Debug, Default)]
-    struct Rows(Arc<Mutex<HashMap<i64, oneshot::Sender<Result<Vec<u8>, Missing>>>>>);
+    struct Rows(Arc<Mutex<HashMap<i64, oneshot::Sender<Row>>>>);
+
+    type Row = Result<Vec<u8>, Missing>;
 
     impl Rows {
-        fn fetch(&self, id: i64) -> impl Future<Output = Result<Vec<u8>, Missing>> + use<> {
+        fn fetch(&self, id: i64) -> impl Future<Output = Row> + use<> {
             let (sender, row) = oneshot::channel();
             self.0.lock().unwrap().insert(id, sender);
             async { row.await.unwrap_or(Err(Missing::Lost)) }
@@ -140,7 +142,7 @@ mod tests {
             ids
         }
 
-        fn come(&self, id: i64, row: Result<Vec<u8>, Missing>) {
+        fn come(&self, id: i64, row: Row) {
             let _ = self.0.lock().unwrap().remove(&id).expect("it was asked for").send(row);
         }
     }
@@ -186,7 +188,7 @@ mod tests {
         format!("{{\"uid\":\"{node}\",\"type\":3,\"attachmentId\":\"{id}\"}}")
     }
 
-    fn row(number: i64, node: &str) -> Result<Vec<u8>, Missing> {
+    fn row(number: i64, node: &str) -> Row {
         let data = number.to_string().into();
         let message = Message::new(MessageKind::Broadcast, Some("/".into()), node.into(), data, Vec::new());
         let mut row = Vec::new();

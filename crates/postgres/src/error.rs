@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt::Write;
+use std::io;
 
 use tokio_postgres::error::SqlState;
 use tower_socketio_adapter::BusError;
@@ -47,9 +48,9 @@ pub enum EmitError {
 pub(crate) fn bus_error(error: &tokio_postgres::Error) -> BusError {
     let reason = whole(error);
     match error.code() {
-        Some(code) if !is_outage(code) => BusError::refused(reason),
-        _ if is_ours(error) => BusError::refused(reason),
-        _ => BusError::down(reason),
+        Some(code) if is_outage(code) => BusError::down(reason),
+        None if is_lost(error) => BusError::down(reason),
+        _ => BusError::refused(reason),
     }
 }
 
@@ -68,10 +69,9 @@ fn is_outage(code: &SqlState) -> bool {
         || [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::PROGRAM_LIMIT_EXCEEDED].contains(code)
 }
 
-/// Whether the message did not even leave.
-fn is_ours(error: &tokio_postgres::Error) -> bool {
-    let text = error.to_string();
-    text.starts_with("error serializing") || text.starts_with("error encoding")
+/// Whether the connection is at fault, and not what was to be sent over it.
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>())
 }
 
 /// The error with what it came from, in one line, as its own text says little.

@@ -61,11 +61,24 @@ impl Link {
     {
         let connected = server.config.connect(tls).await;
         let (client, connection) = connected.map_err(|error| PostgresError::Connect(whole(&error).into()))?;
+        Ok(Self::new(client, connection, notes, server.probe_interval))
+    }
+
+    pub(crate) fn new<S, T>(
+        client: Client,
+        connection: Connection<S, T>,
+        notes: Option<mpsc::Sender<Notified>>,
+        probe_interval: Duration,
+    ) -> Arc<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let pulse = Arc::<Pulse>::default();
         let driver = tokio::spawn(drive(connection, notes, pulse.clone())).abort_handle();
         let link = Arc::new(Self { client, pulse, driver });
-        tokio::spawn(watch(Arc::downgrade(&link), server.probe_interval));
-        Ok(link)
+        tokio::spawn(watch(Arc::downgrade(&link), probe_interval));
+        link
     }
 
     /// Something was answered.
@@ -152,5 +165,78 @@ async fn watch(link: Weak<Link>, interval: Duration) {
         if !answered && link.pulse.heard.load(Ordering::Relaxed) == heard {
             return link.abandon("Postgres does not answer");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    const INTERVAL: Duration = Duration::from_secs(5);
+
+    fn reason(link: &Link) -> String {
+        whole(&link.loss())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_hangs_is_given_up_and_what_waits_fails() {
+        let server = Fake::default();
+        let link = server.link(INTERVAL, None).await;
+        link.client.batch_execute("LISTEN \"a\"").await.unwrap();
+        server.silence();
+        let error =
+            timeout(3 * INTERVAL, link.client.batch_execute("LISTEN \"b\"")).await.unwrap().unwrap_err();
+        assert!(error.is_closed() && link.is_lost());
+        assert_eq!(reason(&link), "the bus is down: Postgres does not answer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_there_is_asked_now_and_then_and_kept() {
+        let server = Fake::default();
+        let link = server.link(INTERVAL, None).await;
+        sleep(10 * INTERVAL + Duration::from_secs(1)).await;
+        assert!(!link.is_lost());
+        assert_eq!(server.heard(), ["S"; 10]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_something_is_not_asked() {
+        let server = Fake::default();
+        let link = server.link(INTERVAL, None).await;
+        for _ in 0..20 {
+            sleep(INTERVAL / 2).await;
+            link.heard();
+        }
+        assert_eq!(server.heard(), [""; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_falls_behind_loses_the_connection_and_not_its_memory() {
+        let server = Fake::default();
+        let (sender, mut notes) = mpsc::channel(2);
+        let link = server.link(INTERVAL, Some(sender)).await;
+        for number in 0..3 {
+            server.notify("a", &number.to_string());
+        }
+        let error = link.client.batch_execute("LISTEN \"a\"").await.unwrap_err();
+        assert!(error.is_closed());
+        assert_eq!(
+            reason(&link),
+            "the bus is down: this node takes notifications more slowly than they come"
+        );
+        let mut came = Vec::new();
+        while let Some(note) = notes.recv().await {
+            came.push(format!("{}: {}", note.channel, note.payload));
+        }
+        assert_eq!(came, ["a: 0", "a: 1"], "what was taken is there, and then it ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_nobody_needs_ends() {
+        let (sender, mut notes) = mpsc::channel(2);
+        let link = Fake::default().link(INTERVAL, Some(sender)).await;
+        drop(link);
+        assert!(notes.recv().await.is_none());
     }
 }

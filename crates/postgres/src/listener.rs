@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::{Arc, Weak};
 
 use tokio::sync::{Mutex, OnceCell, RwLock, mpsc};
@@ -16,7 +17,6 @@ use crate::table::{Missing, Table};
 const CAPACITY: usize = 16_384;
 
 /// Listens to all namespaces over one connection, which it makes when it needs one.
-#[derive(Debug)]
 pub(crate) struct Listener {
     server: Arc<Server>,
     table: Arc<Table>,
@@ -24,7 +24,6 @@ pub(crate) struct Listener {
 }
 
 /// The connection that listens.
-#[derive(Debug)]
 struct Ear {
     link: Arc<Link>,
     subscriptions: Arc<Subscriptions>,
@@ -90,6 +89,12 @@ impl Listener {
         tokio::spawn(hear(&ear, notes, self.table.clone()));
         *current = Some(ear.clone());
         Ok(ear)
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("server", &self.server).finish_non_exhaustive()
     }
 }
 
