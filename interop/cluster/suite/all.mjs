@@ -5,9 +5,10 @@ import { broadcasts } from "./broadcasts.mjs";
 import { oddNames } from "./names.mjs";
 import { programs } from "./programs.mjs";
 import { sockets } from "./sockets.mjs";
+import { users } from "./users.mjs";
 
 /** Every operation, on every mix of nodes that there is, over what `engine` starts. */
-export const everything = on([broadcasts, acks, sockets, programs, oddNames]);
+export const everything = on([broadcasts, acks, sockets, programs, oddNames, users]);
 
 /** Those that show that nodes reach each other. */
 export const essentials = on([acks, sockets]);
