@@ -201,7 +201,10 @@ impl Sessions for LocalBus {
     ) -> BoxFuture<'a, Result<(), BusError>> {
         let is_down = self.state().down;
         let saved = match &self.0.journal {
-            Some(journal) if !is_down => Ok(journal.save(session.clone(), window)),
+            Some(journal) if !is_down => {
+                journal.save(session.clone(), window);
+                Ok(())
+            }
             _ => Err(outage()),
         };
         Box::pin(ready(saved))

@@ -1,0 +1,213 @@
+//! From what Node's classic adapter writes to envelopes.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tower_socketio_adapter::{Message, MessageKind};
+use tower_socketio_proto::socketio::msgpack_to_json;
+
+use super::asks::Asks;
+use super::wire::{Data, Name, Opts, OptsData, Packet, PacketData, Request, Response, kind};
+use crate::subscriptions::Seat;
+
+/// Who asks without saying so.
+pub(super) const NOBODY: &str = "?";
+
+/// What stands before a node that asks for ids alone.
+const IDS: &str = "?ids:";
+
+/// Who asks, as the cluster knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender<'a> {
+    Node(&'a str),
+    /// It asks in the old way, and wants the ids of sockets and nothing more.
+    WantsIds(&'a str),
+}
+
+/// What a request comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Message(Message),
+    /// To be answered with the names of all rooms here.
+    Rooms {
+        request: String,
+        node: String,
+    },
+    /// To be done to a socket, if it is here, and to be confirmed.
+    Socket {
+        message: Message,
+        socket: String,
+        request: Option<String>,
+        node: String,
+    },
+}
+
+/// A payload as JSON, and its attachments.
+pub(super) struct Text {
+    json: String,
+    attachments: Vec<Bytes>,
+}
+
+impl<'a> Sender<'a> {
+    pub(super) fn of(node: &'a str) -> Self {
+        match node.strip_prefix(IDS) {
+            Some(node) => Self::WantsIds(node),
+            None => Self::Node(node),
+        }
+    }
+}
+
+impl Text {
+    /// Reads JSON, which begins with `opening`, or msgpack.
+    pub(super) fn read(payload: &[u8], opening: u8) -> Option<Self> {
+        let read = if payload.first() == Some(&opening) {
+            Some((std::str::from_utf8(payload).ok()?.to_owned(), Vec::new()))
+        } else {
+            msgpack_to_json(payload).ok()
+        };
+        read.map(|(json, attachments)| Self { json, attachments })
+    }
+
+    fn parse<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
+        serde_json::from_str(&self.json)
+            .inspect_err(|error| tracing::debug!(target: "socketio::adapter", %error, "no message"))
+            .ok()
+    }
+}
+
+/// Reads a broadcast, `[uid, packet, opts]`; `None` if it is none, or our own, or of another namespace.
+pub(super) fn broadcast(payload: &[u8], seat: &Seat) -> Option<Message> {
+    let text = Text::read(payload, b'[')?;
+    let parts: Vec<&RawValue> = text.parse()?;
+    let [uid, packet, opts, ..] = parts[..] else { return None };
+    let uid: Cow<'_, str> = serde_json::from_str(uid.get()).ok()?;
+    if *uid == *seat.node {
+        return None;
+    }
+    let packet: Packet<'_> = serde_json::from_str(packet.get()).ok()?;
+    if *packet.nsp.as_deref().unwrap_or("/") != *seat.namespace {
+        return None;
+    }
+    let opts: Opts<'_> = serde_json::from_str(opts.get()).ok()?;
+    let data = Data { packet: Some(event(&packet)), opts: Some(OptsData::from(&opts)), ..Data::default() };
+    Some(message(MessageKind::Broadcast, seat, &uid, &data, text.attachments.clone()))
+}
+
+/// Reads a request; `None` if it is none, or our own.
+pub(super) fn request(payload: &[u8], seat: &Seat) -> Option<Asked> {
+    let text = Text::read(payload, b'{')?;
+    let request: Request<'_> = text.parse()?;
+    let uid = request.uid.as_deref().unwrap_or_default();
+    if *uid == *seat.node {
+        return None;
+    }
+    let asking = if uid.is_empty() { NOBODY } else { uid };
+    let id = request.id.as_deref();
+    let opts = request.opts.as_ref().map(OptsData::from);
+    let make = |kind, node: &str, data: Data<'_>| message(kind, seat, node, &data, text.attachments.clone());
+    let with = |opts| Data { opts: Some(opts), request: id, ..Data::default() };
+    let answered_to = || Some((id?.to_owned(), asking.to_owned()));
+    Some(Asked::Message(match (request.r#type, opts) {
+        (kind::SOCKETS, _) => {
+            let rooms = request.rooms.as_deref().unwrap_or_default();
+            let opts = OptsData { rooms, except: &[], flags: None };
+            id?;
+            make(MessageKind::FetchSockets, &format!("{IDS}{asking}"), with(opts))
+        }
+        (kind::ALL_ROOMS, _) => {
+            let (request, node) = answered_to()?;
+            return Some(Asked::Rooms { request, node });
+        }
+        (kind::REMOTE_JOIN | kind::REMOTE_LEAVE, Some(opts)) => {
+            let rooms = Some(request.rooms.as_deref()?);
+            make(moves(request.r#type), uid, Data { opts: Some(opts), rooms, ..Data::default() })
+        }
+        (kind::REMOTE_DISCONNECT, Some(opts)) => {
+            let data = Data { opts: Some(opts), close: request.close, ..Data::default() };
+            make(MessageKind::DisconnectSockets, uid, data)
+        }
+        (number @ (kind::REMOTE_JOIN | kind::REMOTE_LEAVE | kind::REMOTE_DISCONNECT), None) => {
+            let socket = [Name(request.sid.as_deref()?.to_owned())];
+            let room: Vec<_> = request.room.iter().cloned().collect();
+            let opts = Some(OptsData { rooms: &socket, except: &[], flags: None });
+            let data = if number == kind::REMOTE_DISCONNECT {
+                Data { opts, close: request.close, ..Data::default() }
+            } else {
+                Data { opts, rooms: Some(&room), ..Data::default() }
+            };
+            let message = make(moves(number), uid, data);
+            let [Name(socket)] = socket;
+            return Some(Asked::Socket {
+                message,
+                socket,
+                request: id.map(str::to_owned),
+                node: asking.to_owned(),
+            });
+        }
+        (kind::REMOTE_FETCH, Some(opts)) => {
+            id?;
+            make(MessageKind::FetchSockets, asking, with(opts))
+        }
+        (kind::SERVER_SIDE_EMIT, _) => {
+            let data =
+                Data { packet: Some(PacketData::Value(request.data?)), request: id, ..Data::default() };
+            // Who waits for an answer is a node, whether it says so or not.
+            make(MessageKind::ServerSideEmit, if id.is_some() { asking } else { uid }, data)
+        }
+        (kind::BROADCAST, Some(opts)) => {
+            id?;
+            let packet = request.packet.as_ref()?;
+            if *packet.nsp.as_deref().unwrap_or(&seat.namespace) != *seat.namespace {
+                return None;
+            }
+            make(MessageKind::Broadcast, asking, Data { packet: Some(event(packet)), ..with(opts) })
+        }
+        _ => return None,
+    }))
+}
+
+/// Reads an answer; `None` if it is none, or nobody here asked.
+pub(super) fn response(payload: &[u8], seat: &Seat, asks: &Asks) -> Option<Message> {
+    let text = Text::read(payload, b'{')?;
+    let response: Response<'_> = text.parse()?;
+    let data = Data { request: Some(&response.id), ..Data::default() };
+    let (kind, node, data) = match (response.r#type, response.sockets, response.clients) {
+        (Some(kind::BROADCAST_CLIENT_COUNT), _, Some(clients)) => {
+            let node = asks.clients(&response.id, clients)?;
+            (MessageKind::BroadcastClientCount, node, Data { clients: Some(clients), ..data })
+        }
+        (Some(kind::BROADCAST_ACK), ..) => {
+            let packet = response.packet.map(PacketData::Value);
+            (MessageKind::BroadcastAck, asks.client(&response.id)?, Data { packet, ..data })
+        }
+        (Some(kind::SERVER_SIDE_EMIT), ..) => {
+            let packet = response.data.map(PacketData::Value);
+            (MessageKind::ServerSideEmitResponse, asks.node(&response.id)?, Data { packet, ..data })
+        }
+        (None | Some(kind::REMOTE_FETCH), Some(sockets), _) => {
+            let data = Data { sockets: Some(sockets), ..data };
+            (MessageKind::FetchSocketsResponse, asks.node(&response.id)?, data)
+        }
+        _ => return None,
+    };
+    Some(message(kind, seat, &node, &data, text.attachments.clone()))
+}
+
+fn message(kind: MessageKind, seat: &Seat, node: &str, data: &Data<'_>, attachments: Vec<Bytes>) -> Message {
+    let data = serde_json::to_vec(data).expect("it is JSON already");
+    Message::new(kind, Some(seat.namespace.clone()), node.into(), data.into(), attachments)
+}
+
+fn event<'a>(packet: &'a Packet<'a>) -> PacketData<'a> {
+    PacketData::Event { r#type: packet.r#type, data: packet.data }
+}
+
+fn moves(number: u64) -> MessageKind {
+    match number {
+        kind::REMOTE_JOIN => MessageKind::SocketsJoin,
+        kind::REMOTE_LEAVE => MessageKind::SocketsLeave,
+        _ => MessageKind::DisconnectSockets,
+    }
+}

@@ -1,0 +1,114 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use redis::aio::MultiplexedConnection;
+use redis::{ErrorKind, Pipeline, RedisError, RedisResult, Value};
+use tokio::time::{Instant, timeout};
+
+use super::dial::Plan;
+use super::topology::Address;
+
+/// How long after a failed attempt nobody tries to connect again.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a command waits for a connection to a server that was out of reach a moment ago.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A connection for commands to one server, which is made at the first command and anew after a loss.
+pub(super) struct Link {
+    plan: Arc<Plan>,
+    node: Option<Address>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Counts the attempts: what was said of an earlier connection is no news of this one.
+    attempt: u64,
+    dialing: Option<Dialing>,
+    failed: Option<(Instant, RedisError)>,
+}
+
+/// An attempt to connect that goes on whoever waits for it, and what came of it.
+type Dialing = Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>;
+
+impl Link {
+    pub(super) fn new(plan: Arc<Plan>, node: Option<Address>) -> Self {
+        Self { plan, node, state: Mutex::default() }
+    }
+
+    /// Runs a pipeline; an error is that of the connection, and those of commands are among the values.
+    ///
+    /// What was sent when the connection breaks may have been done or not; it is not sent again.
+    pub(super) async fn run(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        let (attempt, connection) = self.connection().await?;
+        let mut connection = connection;
+        let result = connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
+        if let Err(error) = &result
+            && (error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error())
+        {
+            self.lost(attempt);
+        }
+        result
+    }
+
+    async fn connection(&self) -> RedisResult<(u64, MultiplexedConnection)> {
+        let (attempt, dialing, was_down) = self.attempt()?;
+        let dialed = if was_down {
+            let down = || RedisError::from((ErrorKind::Io, "the server is out of reach"));
+            timeout(PATIENCE, dialing).await.unwrap_or_else(|_| Err(down()))
+        } else {
+            dialing.await
+        };
+        match dialed {
+            Ok(connection) => {
+                self.state().failed = None;
+                Ok((attempt, connection))
+            }
+            Err(error) => {
+                let mut state = self.state();
+                if state.attempt == attempt
+                    && state.dialing.as_ref().is_some_and(|dialing| dialing.peek().is_some())
+                {
+                    state.dialing = None;
+                    state.failed = Some((Instant::now(), error.clone()));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns the current connection or attempt, and whether the server was out of reach when it began.
+    fn attempt(&self) -> RedisResult<(u64, Dialing, bool)> {
+        let mut state = self.state();
+        let was_down = state.failed.is_some();
+        if let Some(dialing) = &state.dialing {
+            return Ok((state.attempt, dialing.clone(), was_down));
+        }
+        if let Some((when, error)) = &state.failed
+            && when.elapsed() < PAUSE
+        {
+            return Err(error.clone());
+        }
+        let (plan, node) = (self.plan.clone(), self.node.clone());
+        let task = tokio::spawn(async move { plan.dial(node.as_ref(), None).await });
+        let ended = |_| Err(RedisError::from((ErrorKind::Io, "the runtime has ended")));
+        let dialing = task.map(move |dialed| dialed.unwrap_or_else(ended)).boxed().shared();
+        state.attempt += 1;
+        state.dialing = Some(dialing.clone());
+        Ok((state.attempt, dialing, was_down))
+    }
+
+    fn lost(&self, attempt: u64) {
+        let mut state = self.state();
+        if state.attempt == attempt {
+            state.dialing = None;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,412 @@
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tower_socketio_adapter::Inbox;
+
+use crate::connection::Kind;
+
+/// What is subscribed to: a channel or a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Topic {
+    pub(crate) kind: Kind,
+    pub(crate) name: Arc<str>,
+}
+
+/// A node in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Seat {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) node: Arc<str>,
+}
+
+/// All seats, what they want to be subscribed to, and what they are.
+#[derive(Default)]
+pub(super) struct Seats {
+    seats: HashMap<Seat, State>,
+    topics: HashMap<Topic, Subscribed>,
+    /// The topics that may have to be subscribed to, or not any more.
+    changed: HashSet<Topic>,
+    /// Counts the losses: what was done before one does not hold after it.
+    epoch: u64,
+}
+
+#[derive(Default)]
+struct State {
+    /// The local rooms, by their wire names; kept whether the seat is open or not.
+    rooms: HashSet<Box<str>>,
+    /// Where messages go, if the seat is open.
+    inbox: Option<Inbox>,
+    topics: HashSet<Topic>,
+}
+
+#[derive(Default)]
+struct Subscribed {
+    /// By whom it is wanted.
+    seats: Vec<Seat>,
+    standing: Standing,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    #[default]
+    Absent,
+    /// It was asked for, or asked to end, and that is not confirmed.
+    Unsure,
+    Confirmed,
+}
+
+/// What to tell the server next; topics of one kind.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) subscribe: bool,
+    pub(super) kind: Kind,
+    pub(super) topics: Vec<Topic>,
+    pub(super) epoch: u64,
+}
+
+impl Seats {
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(super) fn is_open(&self, seat: &Seat) -> bool {
+        self.seats.get(seat).is_some_and(|state| state.inbox.is_some())
+    }
+
+    /// Opens a seat with these topics and those of its rooms, in the place of what it was open with.
+    pub(super) fn open(
+        &mut self,
+        seat: &Seat,
+        inbox: Inbox,
+        topics: impl IntoIterator<Item = Topic>,
+        of_room: impl Fn(&str) -> Option<Topic>,
+    ) {
+        self.leave(seat);
+        let state = self.seats.entry(seat.clone()).or_default();
+        state.inbox = Some(inbox);
+        let of_rooms: Vec<_> = state.rooms.iter().filter_map(|room| of_room(room)).collect();
+        topics.into_iter().chain(of_rooms).for_each(|topic| self.want(seat, topic));
+    }
+
+    /// The seat is open no more; its rooms are still known. Returns its inbox.
+    pub(super) fn leave(&mut self, seat: &Seat) -> Option<Inbox> {
+        let state = self.seats.get_mut(seat)?;
+        let inbox = state.inbox.take();
+        for topic in std::mem::take(&mut state.topics) {
+            self.forgo(seat, &topic);
+        }
+        inbox
+    }
+
+    /// The seat ends.
+    pub(super) fn remove(&mut self, seat: &Seat) {
+        self.leave(seat);
+        self.seats.remove(seat);
+    }
+
+    /// Notes a local room; returns whether there is something to subscribe to.
+    pub(super) fn room_opened(&mut self, seat: &Seat, room: &str, topic: Option<Topic>) -> bool {
+        let state = self.seats.entry(seat.clone()).or_default();
+        state.rooms.insert(room.into());
+        match topic.filter(|_| state.inbox.is_some()) {
+            Some(topic) => {
+                self.want(seat, topic);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Notes that a local room is gone; returns whether there is a subscription to end.
+    pub(super) fn room_closed(&mut self, seat: &Seat, room: &str, topic: Option<Topic>) -> bool {
+        let Some(state) = self.seats.get_mut(seat) else { return false };
+        state.rooms.remove(room);
+        if state.rooms.is_empty() && state.inbox.is_none() {
+            self.seats.remove(seat);
+            return false;
+        }
+        match topic.filter(|topic| state.topics.remove(topic)) {
+            Some(topic) => {
+                self.forgo(seat, &topic);
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn has_room(&self, seat: &Seat, room: &str) -> bool {
+        self.seats.get(seat).is_some_and(|state| state.rooms.contains(room))
+    }
+
+    pub(super) fn rooms(&self, seat: &Seat) -> Vec<Box<str>> {
+        self.seats.get(seat).map(|state| state.rooms.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Returns who hears of a topic.
+    pub(super) fn hearers(&self, topic: &Topic) -> Vec<(Seat, Inbox)> {
+        let Some(subscribed) = self.topics.get(topic) else { return Vec::new() };
+        let inbox = |seat: &Seat| Some((seat.clone(), self.seats.get(seat)?.inbox.clone()?));
+        subscribed.seats.iter().filter_map(inbox).collect()
+    }
+
+    /// Returns what to tell the server next, `None` if everything is as it should be.
+    ///
+    /// Until [`done`](Self::done) is said it is told again.
+    pub(super) fn step(&mut self, most: usize) -> Option<Step> {
+        let topics = &self.topics;
+        self.changed.retain(|topic| topics.get(topic).is_some_and(Subscribed::is_due));
+        let first = self.changed.iter().next()?;
+        let (kind, subscribe) = (first.kind, self.topics[first].is_wanted());
+        let alike = |topic: &&Topic| topic.kind == kind && topics[*topic].is_wanted() == subscribe;
+        let batch: Vec<_> = self.changed.iter().filter(alike).take(most).cloned().collect();
+        for topic in &batch {
+            self.topics.entry(topic.clone()).or_default().standing = Standing::Unsure;
+        }
+        Some(Step { subscribe, kind, topics: batch, epoch: self.epoch })
+    }
+
+    /// What a step told has been confirmed.
+    pub(super) fn done(&mut self, step: &Step) {
+        if step.epoch != self.epoch {
+            return;
+        }
+        for topic in &step.topics {
+            let Some(subscribed) = self.topics.get_mut(topic) else { continue };
+            subscribed.standing = if step.subscribe { Standing::Confirmed } else { Standing::Absent };
+            if !subscribed.is_due() {
+                self.changed.remove(topic);
+                if !step.subscribe {
+                    self.topics.remove(topic);
+                }
+            }
+        }
+    }
+
+    /// What a step told did not happen: who wanted it is open no more.
+    pub(super) fn failed(&mut self, step: &Step) -> Vec<Inbox> {
+        let seats: HashSet<Seat> = step
+            .topics
+            .iter()
+            .filter_map(|topic| self.topics.get(topic))
+            .flat_map(|topic| topic.seats.clone())
+            .collect();
+        seats.iter().filter_map(|seat| self.leave(seat)).collect()
+    }
+
+    /// All subscriptions are gone, and no seat is open any more.
+    pub(super) fn lost(&mut self) -> Vec<Inbox> {
+        self.epoch += 1;
+        self.topics.clear();
+        self.changed.clear();
+        self.seats
+            .values_mut()
+            .filter_map(|state| {
+                state.topics.clear();
+                state.inbox.take()
+            })
+            .collect()
+    }
+
+    fn want(&mut self, seat: &Seat, topic: Topic) {
+        let Some(state) = self.seats.get_mut(seat) else { return };
+        if !state.topics.insert(topic.clone()) {
+            return;
+        }
+        let subscribed = self.topics.entry(topic.clone()).or_default();
+        subscribed.seats.push(seat.clone());
+        if subscribed.is_due() {
+            self.changed.insert(topic);
+        }
+    }
+
+    fn forgo(&mut self, seat: &Seat, topic: &Topic) {
+        let Some(subscribed) = self.topics.get_mut(topic) else { return };
+        subscribed.seats.retain(|wanting| wanting != seat);
+        if subscribed.is_due() {
+            self.changed.insert(topic.clone());
+        } else if !subscribed.is_wanted() {
+            self.topics.remove(topic);
+        }
+    }
+}
+
+impl Subscribed {
+    fn is_wanted(&self) -> bool {
+        !self.seats.is_empty()
+    }
+
+    /// Whether the server is to be told something.
+    fn is_due(&self) -> bool {
+        match self.standing {
+            Standing::Absent => self.is_wanted(),
+            Standing::Unsure => true,
+            Standing::Confirmed => !self.is_wanted(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seat(node: &str) -> Seat {
+        Seat { namespace: "/".into(), node: node.into() }
+    }
+
+    fn topic(name: &str) -> Topic {
+        Topic { kind: Kind::Shard, name: name.into() }
+    }
+
+    fn inbox() -> Inbox {
+        Inbox::new(|_| {})
+    }
+
+    /// Does all steps on what stands for the server.
+    fn settle(seats: &mut Seats, server: &mut HashSet<Topic>) {
+        while let Some(step) = seats.step(3) {
+            apply(&step, server);
+            seats.done(&step);
+        }
+    }
+
+    fn apply(step: &Step, server: &mut HashSet<Topic>) {
+        for topic in &step.topics {
+            if step.subscribe {
+                server.insert(topic.clone())
+            } else {
+                server.remove(topic)
+            };
+        }
+    }
+
+    #[test]
+    fn rooms_from_before_a_seat_is_open_are_subscribed_to_with_it() {
+        let (mut seats, mut server) = (Seats::default(), HashSet::new());
+        assert!(!seats.room_opened(&seat("a"), "r", Some(topic("r"))));
+        seats.open(&seat("a"), inbox(), [topic("main")], |room| Some(topic(room)));
+        settle(&mut seats, &mut server);
+        assert_eq!(server, HashSet::from([topic("main"), topic("r")]));
+        assert!(seats.room_closed(&seat("a"), "r", Some(topic("r"))));
+        settle(&mut seats, &mut server);
+        assert_eq!(server, HashSet::from([topic("main")]));
+    }
+
+    #[test]
+    fn a_topic_is_subscribed_to_as_long_as_one_seat_wants_it() {
+        let (mut seats, mut server) = (Seats::default(), HashSet::new());
+        for node in ["a", "b"] {
+            seats.open(&seat(node), inbox(), [topic("main")], |_| None);
+        }
+        settle(&mut seats, &mut server);
+        assert_eq!(seats.hearers(&topic("main")).len(), 2);
+        seats.remove(&seat("a"));
+        settle(&mut seats, &mut server);
+        assert_eq!((server.len(), seats.hearers(&topic("main")).len()), (1, 1));
+        seats.remove(&seat("b"));
+        settle(&mut seats, &mut server);
+        assert!(server.is_empty() && seats.seats.is_empty() && seats.topics.is_empty());
+    }
+
+    #[test]
+    fn what_was_confirmed_before_a_loss_does_not_count_after_it() {
+        let mut seats = Seats::default();
+        seats.open(&seat("a"), inbox(), [topic("main")], |_| None);
+        let step = seats.step(9).unwrap();
+        assert_eq!(seats.lost().len(), 1);
+        seats.open(&seat("a"), inbox(), [topic("main")], |_| None);
+        seats.done(&step);
+        assert_eq!(seats.step(9).map(|step| step.topics), Some(vec![topic("main")]));
+    }
+
+    #[test]
+    fn who_wants_what_cannot_be_subscribed_to_is_open_no_more() {
+        let mut seats = Seats::default();
+        seats.open(&seat("a"), inbox(), [topic("main"), topic("forbidden")], |_| None);
+        let step = seats.step(9).unwrap();
+        assert_eq!(seats.failed(&step).len(), 1);
+        assert!(!seats.is_open(&seat("a")));
+        // It may be subscribed to all the same.
+        assert_eq!(seats.step(9).map(|step| (step.subscribe, step.topics.len())), Some((false, 2)));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Deed {
+        Open(u8),
+        Close(u8),
+        Join(u8, u8),
+        Leave(u8, u8),
+        Settle,
+        /// A step whose answer never came.
+        Torn,
+        Lost,
+    }
+
+    fn deed() -> impl Strategy<Value = Deed> {
+        let (node, room) = (0u8..3, 0u8..4);
+        prop_oneof![
+            node.clone().prop_map(Deed::Open),
+            node.clone().prop_map(Deed::Close),
+            (node.clone(), room.clone()).prop_map(|(node, room)| Deed::Join(node, room)),
+            (node, room).prop_map(|(node, room)| Deed::Leave(node, room)),
+            Just(Deed::Settle),
+            Just(Deed::Torn),
+            Just(Deed::Lost),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn after_whatever_happened_the_server_is_told_exactly_what_is_wanted(
+            deeds in proptest::collection::vec(deed(), 0..60),
+        ) {
+            let (mut seats, mut server) = (Seats::default(), HashSet::new());
+            let mut open: HashSet<u8> = HashSet::new();
+            let mut rooms: HashSet<(u8, u8)> = HashSet::new();
+            let name = |node: u8| seat(&node.to_string());
+            for deed in deeds.into_iter().chain([Deed::Settle]) {
+                match deed {
+                    Deed::Open(node) => {
+                        open.insert(node);
+                        let main = [topic("main"), topic(&format!("node{node}"))];
+                        seats.open(&name(node), inbox(), main, |room| Some(topic(room)));
+                    }
+                    Deed::Close(node) => {
+                        open.remove(&node);
+                        rooms.retain(|room| room.0 != node);
+                        seats.remove(&name(node));
+                    }
+                    Deed::Join(node, room) => {
+                        rooms.insert((node, room));
+                        seats.room_opened(&name(node), &format!("room{room}"), Some(topic(&format!("room{room}"))));
+                    }
+                    Deed::Leave(node, room) => {
+                        rooms.remove(&(node, room));
+                        seats.room_closed(&name(node), &format!("room{room}"), Some(topic(&format!("room{room}"))));
+                    }
+                    Deed::Settle => settle(&mut seats, &mut server),
+                    Deed::Torn => {
+                        if let Some(step) = seats.step(2) {
+                            apply(&step, &mut server);
+                        }
+                    }
+                    Deed::Lost => {
+                        open.clear();
+                        server.clear();
+                        seats.lost();
+                    }
+                }
+            }
+            let mut wanted = HashSet::new();
+            for node in &open {
+                wanted.extend([topic("main"), topic(&format!("node{node}"))]);
+                let here = rooms.iter().filter(|room| room.0 == *node);
+                wanted.extend(here.map(|room| topic(&format!("room{}", room.1))));
+            }
+            prop_assert_eq!(server, wanted);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use redis::{ErrorKind, RedisError, RedisResult};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tower_socketio_adapter::{BusError, Inbox};
+
+use super::seats::{Seat, Seats, Topic};
+use crate::connection::{Commands, Delivery, Kind, Plan, Sink, Subscriber};
+
+/// How many channels one pipeline subscribes to.
+const BATCH: usize = 1000;
+
+/// Knows the names of channels, and reads what comes on them.
+pub(crate) trait Reader: Send + Sync + 'static {
+    /// The channel of a room; none if there is no need of one.
+    fn room_topic(&self, namespace: &str, room: &str) -> Option<Topic> {
+        let _ = (namespace, room);
+        None
+    }
+
+    /// Takes what came for a seat.
+    fn read(&self, delivery: &Delivery, seat: &Seat, inbox: &Inbox, subscriptions: &Subscriptions);
+}
+
+/// The subscriptions of all seats over one subscriber.
+pub(crate) struct Subscriptions {
+    seats: Mutex<Seats>,
+    reader: Box<dyn Reader>,
+    subscriber: Subscriber,
+    /// Whoever tells the server holds it.
+    telling: tokio::sync::Mutex<()>,
+    changed: Arc<Notify>,
+    worker: AbortHandle,
+}
+
+/// What the subscriber has of the subscriptions.
+struct Ear(Weak<Subscriptions>);
+
+impl Subscriptions {
+    pub(crate) fn new(plan: Arc<Plan>, commands: Arc<Commands>, reader: impl Reader) -> Arc<Self> {
+        let changed = Arc::new(Notify::new());
+        Arc::new_cyclic(|me| Self {
+            seats: Mutex::default(),
+            reader: Box::new(reader),
+            subscriber: Subscriber::new(plan, commands, Arc::new(Ear(me.clone()))),
+            telling: tokio::sync::Mutex::default(),
+            worker: tokio::spawn(work(me.clone(), changed.clone())).abort_handle(),
+            changed,
+        })
+    }
+
+    /// Subscribes a seat to its topics and those of its rooms, and waits until all is confirmed.
+    pub(crate) async fn open(&self, seat: &Seat, inbox: Inbox, topics: Vec<Topic>) -> RedisResult<()> {
+        let epoch = {
+            let mut seats = self.seats();
+            seats.open(seat, inbox, topics, |room| self.reader.room_topic(&seat.namespace, room));
+            seats.epoch()
+        };
+        loop {
+            let settled = self.settle().await;
+            let seats = self.seats();
+            let is_open = seats.epoch() == epoch && seats.is_open(seat);
+            match settled {
+                Ok(()) if is_open => return Ok(()),
+                Ok(()) => return Err(RedisError::from((ErrorKind::Io, "the connection is lost"))),
+                Err(error) if !is_open => return Err(error),
+                // That was about others.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Ends a seat and its subscriptions.
+    pub(crate) async fn close(&self, seat: &Seat) {
+        self.seats().remove(seat);
+        let _ = self.settle().await;
+    }
+
+    pub(crate) fn room_opened(&self, seat: &Seat, room: &str) {
+        let topic = self.reader.room_topic(&seat.namespace, room);
+        if self.seats().room_opened(seat, room, topic) {
+            self.changed.notify_one();
+        }
+    }
+
+    pub(crate) fn room_closed(&self, seat: &Seat, room: &str) {
+        let topic = self.reader.room_topic(&seat.namespace, room);
+        if self.seats().room_closed(seat, room, topic) {
+            self.changed.notify_one();
+        }
+    }
+
+    pub(crate) fn has_room(&self, seat: &Seat, room: &str) -> bool {
+        self.seats().has_room(seat, room)
+    }
+
+    pub(crate) fn rooms(&self, seat: &Seat) -> Vec<Box<str>> {
+        self.seats().rooms(seat)
+    }
+
+    /// Tells the server of everything that has changed.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was not confirmed is told again.
+    async fn settle(&self) -> RedisResult<()> {
+        let _telling = self.telling.lock().await;
+        loop {
+            let Some(step) = self.seats().step(BATCH) else { return Ok(()) };
+            let names: Vec<_> = step.topics.iter().map(|topic| &*topic.name).collect();
+            let told = if step.subscribe {
+                self.subscriber.subscribe(step.kind, &names).await
+            } else {
+                self.subscriber.unsubscribe(step.kind, &names).await
+            };
+            match told {
+                Ok(()) => self.seats().done(&step),
+                // If the connection is lost there is nothing to end, and otherwise it does no harm.
+                Err(_) if !step.subscribe => self.seats().done(&step),
+                Err(error) => {
+                    let failed = self.seats().failed(&step);
+                    failed.into_iter().for_each(|inbox| inbox.fail(BusError::down(error.clone())));
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn seats(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Subscriptions {
+    fn drop(&mut self) {
+        self.worker.abort();
+    }
+}
+
+impl Sink for Ear {
+    fn message(&self, delivery: Delivery) {
+        let Some(subscriptions) = self.0.upgrade() else { return };
+        let name = delivery.pattern.as_ref().unwrap_or(&delivery.channel);
+        let Ok(name) = std::str::from_utf8(name) else { return };
+        let topic = Topic { kind: delivery.kind, name: name.into() };
+        let hearers = subscriptions.seats().hearers(&topic);
+        for (seat, inbox) in hearers {
+            subscriptions.reader.read(&delivery, &seat, &inbox, &subscriptions);
+        }
+    }
+
+    fn lost(&self, reason: &RedisError) {
+        let Some(subscriptions) = self.0.upgrade() else { return };
+        let lost = subscriptions.seats().lost();
+        lost.into_iter().for_each(|inbox| inbox.fail(BusError::down(reason.clone())));
+    }
+}
+
+impl Topic {
+    pub(crate) fn new(kind: Kind, name: impl Into<Arc<str>>) -> Self {
+        Self { kind, name: name.into() }
+    }
+}
+
+impl Seat {
+    pub(crate) fn new(namespace: &str, node: &str) -> Self {
+        Self { namespace: namespace.into(), node: node.into() }
+    }
+}
+
+impl fmt::Debug for Subscriptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriptions").field("subscriber", &self.subscriber).finish_non_exhaustive()
+    }
+}
+
+/// Subscribes to the channels of rooms as these come and go.
+async fn work(subscriptions: Weak<Subscriptions>, changed: Arc<Notify>) {
+    loop {
+        changed.notified().await;
+        let Some(subscriptions) = subscriptions.upgrade() else { return };
+        let _ = subscriptions.settle().await;
+    }
+}
