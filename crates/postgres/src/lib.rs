@@ -101,6 +101,7 @@ mod pen;
 mod publisher;
 mod selection;
 mod server;
+mod slot;
 mod subscriptions;
 mod table;
 #[cfg(feature = "tls")]

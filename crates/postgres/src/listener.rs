@@ -1,15 +1,16 @@
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use tokio::sync::{Mutex, OnceCell, RwLock, mpsc};
+use tokio::sync::{OnceCell, RwLock, mpsc};
 use tokio_postgres::Statement;
 use tower_socketio_adapter::{BusError, Inbox};
 
 use crate::channel::Channel;
 use crate::deliver::{Notified, deliver};
-use crate::error::{bus_error, whole};
+use crate::error::{PostgresError, bus_error, whole};
 use crate::link::Link;
 use crate::server::Server;
+use crate::slot::{Lost, Slot};
 use crate::subscriptions::Subscriptions;
 use crate::table::{Missing, Table};
 
@@ -20,7 +21,7 @@ const CAPACITY: usize = 16_384;
 pub(crate) struct Listener {
     server: Arc<Server>,
     table: Arc<Table>,
-    ear: Mutex<Option<Arc<Ear>>>,
+    ear: Slot<Ear>,
 }
 
 /// The connection that listens.
@@ -30,12 +31,12 @@ struct Ear {
     /// Held to end listening to a channel, and shared to begin it: otherwise the end of one subscription might come
     /// after the beginning of another.
     changes: RwLock<()>,
-    fetch: OnceCell<Statement>,
+    fetch: Arc<OnceCell<Statement>>,
 }
 
 impl Listener {
     pub(crate) fn new(server: Arc<Server>, table: Arc<Table>) -> Self {
-        Self { server, table, ear: Mutex::default() }
+        Self { server, table, ear: Slot::default() }
     }
 
     /// Subscribes a node to a namespace; resolves when Postgres has confirmed it.
@@ -46,7 +47,7 @@ impl Listener {
         node: &str,
         inbox: Inbox,
     ) -> Result<(), BusError> {
-        let ear = self.ear().await?;
+        let ear = self.ear.get(self.connect()).await.map_err(BusError::down)?;
         let _changes = ear.changes.read().await;
         if !ear.subscriptions.add(channel, namespace, node, inbox) {
             return Err(ear.link.loss());
@@ -61,9 +62,10 @@ impl Listener {
 
     /// Ends a subscription.
     pub(crate) async fn close(&self, channel: &Channel, namespace: &str, node: &str) {
-        let Some(ear) = self.ear.lock().await.clone() else { return };
+        let Some(ear) = self.ear.current() else { return };
+        ear.subscriptions.remove(channel, namespace, node);
         let _changes = ear.changes.write().await;
-        if ear.subscriptions.remove(channel, namespace, node) && !ear.link.is_lost() {
+        if ear.subscriptions.is_silent(channel) {
             let ended = ear.link.client.batch_execute(&format!("UNLISTEN {}", channel.quoted())).await;
             if let Err(error) = ended {
                 tracing::debug!(target: "socketio::adapter", error = whole(&error), "still listening");
@@ -71,24 +73,40 @@ impl Listener {
         }
     }
 
-    /// Returns the connection, which is made if there is none.
-    async fn ear(&self) -> Result<Arc<Ear>, BusError> {
-        let mut current = self.ear.lock().await;
-        if let Some(ear) = current.as_ref().filter(|ear| !ear.link.is_lost()) {
-            return Ok(ear.clone());
-        }
+    async fn connect(&self) -> Result<Ear, PostgresError> {
         let (sender, notes) = mpsc::channel(CAPACITY);
-        let link = Link::connect(&self.server, Some(sender)).await;
-        let link = link.map_err(|error| BusError::down(whole(&error)))?;
-        let ear = Arc::new(Ear {
-            link,
-            subscriptions: Arc::default(),
-            changes: RwLock::default(),
-            fetch: OnceCell::new(),
-        });
-        tokio::spawn(hear(&ear, notes, self.table.clone()));
-        *current = Some(ear.clone());
+        let link = Link::connect(&self.server, Some(sender)).await?;
+        let ear =
+            Ear { link, subscriptions: Arc::default(), changes: RwLock::default(), fetch: Arc::default() };
+        tokio::spawn(ear.hear(notes, self.table.clone()));
         Ok(ear)
+    }
+}
+
+impl Ear {
+    /// Returns a task that brings what is notified, and in the end tells that nothing comes any more.
+    ///
+    /// It does not keep the connection.
+    fn hear(&self, notes: mpsc::Receiver<Notified>, table: Arc<Table>) -> impl Future<Output = ()> + use<> {
+        let (link, pulse) = (Arc::downgrade(&self.link), self.link.pulse.clone());
+        let (subscriptions, statement) = (self.subscriptions.clone(), self.fetch.clone());
+        async move {
+            let fetch = |id| {
+                let (link, table, statement) = (link.clone(), table.clone(), statement.clone());
+                async move {
+                    let link = link.upgrade().ok_or(Missing::Lost)?;
+                    table.fetch(&link, &statement, id).await
+                }
+            };
+            deliver(notes, &subscriptions, fetch).await;
+            subscriptions.fail(|| pulse.loss());
+        }
+    }
+}
+
+impl Lost for Ear {
+    fn is_lost(&self) -> bool {
+        self.link.is_lost()
     }
 }
 
@@ -96,25 +114,4 @@ impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener").field("server", &self.server).finish_non_exhaustive()
     }
-}
-
-/// Returns a task that brings what is notified, and in the end tells that nothing comes any more.
-///
-/// It does not keep the connection.
-fn hear(
-    ear: &Arc<Ear>,
-    notes: mpsc::Receiver<Notified>,
-    table: Arc<Table>,
-) -> impl Future<Output = ()> + use<> {
-    let (subscriptions, pulse) = (ear.subscriptions.clone(), ear.link.pulse.clone());
-    let ear = Arc::downgrade(ear);
-    async move {
-        deliver(notes, &subscriptions, |id| fetch(ear.clone(), table.clone(), id)).await;
-        subscriptions.fail(|| pulse.loss());
-    }
-}
-
-async fn fetch(ear: Weak<Ear>, table: Arc<Table>, id: i64) -> Result<Vec<u8>, Missing> {
-    let ear = ear.upgrade().ok_or(Missing::Lost)?;
-    table.fetch(&ear.link, &ear.fetch, id).await
 }

@@ -12,6 +12,7 @@ use tower_socketio_adapter::BusError;
 use crate::error::{bus_error, is_end, whole};
 use crate::link::Link;
 use crate::note::{Body, Note};
+use crate::slot::Lost;
 use crate::table::Table;
 
 /// A connection that notifies.
@@ -83,6 +84,12 @@ impl Pen {
             self.link.abandon(&whole(error));
         }
         bus_error(error)
+    }
+}
+
+impl Lost for Pen {
+    fn is_lost(&self) -> bool {
+        self.link.is_lost()
     }
 }
 

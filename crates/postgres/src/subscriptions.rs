@@ -47,12 +47,19 @@ impl Subscriptions {
         true
     }
 
-    /// Ends a subscription; returns whether nobody listens to the channel any more who did before.
-    pub(crate) fn remove(&self, channel: &Channel, namespace: &str, node: &str) -> bool {
+    /// Ends a subscription.
+    pub(crate) fn remove(&self, channel: &Channel, namespace: &str, node: &str) {
         let mut state = self.lock();
-        let Some(subscriptions) = state.channels.get_mut(channel.name()) else { return false };
+        let Some(subscriptions) = state.channels.get_mut(channel.name()) else { return };
         subscriptions.retain(|subscription| !subscription.is(namespace, node));
-        subscriptions.is_empty() && state.channels.remove(channel.name()).is_some()
+        if subscriptions.is_empty() {
+            state.channels.remove(channel.name());
+        }
+    }
+
+    /// Whether nobody listens to the channel.
+    pub(crate) fn is_silent(&self, channel: &Channel) -> bool {
+        !self.lock().channels.contains_key(channel.name())
     }
 
     /// Whether somebody listens to the channel who did not send this.
@@ -222,13 +229,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_last_subscription_of_a_channel_ends_it() {
-        let (subscriptions, _) = subscribed(&[("/", "a"), ("/", "b")]);
+    fn a_channel_is_silent_when_its_last_subscription_has_ended() {
+        let (subscriptions, heard) = subscribed(&[("/", "a"), ("/", "b")]);
         let channel = Channel::new("socket.io", "/");
-        assert!(!subscriptions.remove(&channel, "/", "a"));
-        assert!(!subscriptions.remove(&channel, "/", "a"));
-        assert!(subscriptions.remove(&channel, "/", "b"));
-        assert!(!subscriptions.remove(&channel, "/", "b"));
+        for node in ["a", "a", "c"] {
+            subscriptions.remove(&channel, "/", node);
+            assert!(!subscriptions.is_silent(&channel));
+        }
+        subscriptions.deliver("socket.io#/", &message(None, "1"));
+        assert_eq!(heard.take(), ["b: 1"]);
+        subscriptions.remove(&channel, "/", "b");
+        assert!(subscriptions.is_silent(&channel));
     }
 
     #[test]

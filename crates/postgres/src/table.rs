@@ -144,7 +144,7 @@ pub(crate) async fn keep_clean(table: Arc<Table>, publisher: Weak<Publisher>) {
             continue;
         }
         // During an outage there is nothing new to remove.
-        let Some(link) = publisher.link().await else { continue };
+        let Some(link) = publisher.link() else { continue };
         drop(publisher);
         match table.clean(&link.client).await {
             Ok(_) => due -= 1,

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,25 @@ pub(super) struct Options {
 
 /// Reads the envelopes on channels.
 struct Envelopes;
+
+/// As in Node.
+impl Default for Options {
+    fn default() -> Self {
+        let names = Names {
+            stream: "socket.io".to_owned(),
+            streams: NonZeroU32::MIN,
+            channel: "socket.io".to_owned(),
+        };
+        Self {
+            names,
+            sharded: false,
+            max_len: 10_000,
+            read_count: 100,
+            block_time: Duration::from_secs(5),
+            session_key_prefix: "sio:session:".to_owned(),
+        }
+    }
+}
 
 impl Options {
     pub(super) fn kind(&self) -> Kind {

@@ -6,14 +6,32 @@ use tower_socketio_adapter::Cluster;
 
 use super::bus::StreamsBus;
 use super::inner::{Inner, Options};
-use super::names::Names;
 use crate::connection::{Commands, Plan};
-use crate::{ConnectError, RedisServer};
+use crate::{ConnectError, RedisEmitter, RedisServer};
 
-/// Makes a cluster of Rust and Node servers over Redis streams.
+/// The adapter over Redis streams before it is connected: made by [`RedisAdapter::streams`](crate::RedisAdapter::streams).
 ///
-/// Node servers join it with npm's `@socket.io/redis-streams-adapter` 0.3; the options are those of that package, by the
-/// same defaults, and must be the same on all servers.
+/// Broadcasts, joins, leaves and disconnects are entries of a stream, which all nodes read in one order. A node that
+/// connects again goes on behind the last entry that it has read, and with
+/// [recovery](tower_socketio_adapter::Sessions) a client that was away comes back to any node. Requests and their answers,
+/// which nobody needs later, go by pub/sub.
+///
+/// Node servers join with npm's `@socket.io/redis-streams-adapter` 0.3; 0.2 speaks another language. The options are those
+/// of that package, with the same defaults, and have to be the same on all servers. Its `onlyPlaintext` has no counterpart,
+/// as it is known here without a search whether there is binary data.
+///
+/// ```no_run
+/// use tower_socketio_adapter::Cluster;
+/// use tower_socketio_redis::RedisAdapter;
+///
+/// # async fn connect() -> Result<Cluster, Box<dyn std::error::Error>> {
+/// let cluster = RedisAdapter::streams("redis://localhost").max_len(100_000).connect().await?;
+/// # Ok(cluster)
+/// # }
+/// ```
+///
+/// In an outage what is emitted reaches this node's own clients only. What was trimmed from the stream before it was read
+/// is lost, which is logged as far as it can be seen.
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens before `connect`"]
 pub struct StreamsAdapter {
@@ -24,20 +42,7 @@ pub struct StreamsAdapter {
 impl StreamsAdapter {
     /// Describes the adapter, with the options at their defaults; nothing is connected yet.
     pub(crate) fn new(server: RedisServer) -> Self {
-        let names = Names {
-            stream: "socket.io".to_owned(),
-            streams: NonZeroU32::MIN,
-            channel: "socket.io".to_owned(),
-        };
-        let options = Options {
-            names,
-            sharded: false,
-            max_len: 10_000,
-            read_count: 100,
-            block_time: Duration::from_secs(5),
-            session_key_prefix: "sio:session:".to_owned(),
-        };
-        Self { server, options }
+        Self { server, options: Options::default() }
     }
 
     /// The name of the stream (default: `socket.io`).
@@ -115,5 +120,21 @@ impl StreamsAdapter {
         let commands = Arc::new(Commands::new(plan.clone()));
         commands.ping().await.map_err(ConnectError::Unreachable)?;
         Ok(Cluster::new(StreamsBus(Arc::new(Inner::new(plan, commands, self.options)))))
+    }
+
+    /// Connects to emit only.
+    ///
+    /// All that it says is an entry of the stream, and so is not lost for a node that connects again meanwhile. Node's
+    /// servers hear it, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn emitter(self) -> Result<RedisEmitter, ConnectError> {
+        RedisEmitter::new(&self.server, self.options).await
     }
 }

@@ -8,6 +8,7 @@ use tower_socketio_adapter::{Message, MessageKind, Offset};
 use crate::streams::commands::{append, entries, entries_read, range, read};
 use crate::streams::entry::{Entry, is_ephemeral, payload};
 use crate::streams::id;
+use crate::streams::inner::Options;
 
 /// What the adapter of Node writes for `emit("foo", <01 02 03>)`.
 const BINARY: &str = "gqZwYWNrZXSCpHR5cGUCpGRhdGGSo2Zvb8QDAQIDpG9wdHODpXJvb21zkKZleGNlcHSQpWZsYWdzgA==";
@@ -238,4 +239,17 @@ proptest! {
         let _ = entry.namespace();
         let _ = entry.message("/".into());
     }
+}
+
+#[test]
+fn a_message_is_appended_to_the_stream_of_its_namespace() {
+    let mut options = Options::default();
+    let event = message(MessageKind::ServerSideEmit, r#"{"packet":["tick"]}"#, Vec::new());
+    let (stream, command) = options.append(&event).unwrap();
+    assert_eq!(stream, "socket.io");
+    let expected =
+        r#"XADD socket.io MAXLEN ~ 10000 * uid cabc2f58ff8f19f4 nsp / type 9 data {"packet":["tick"]}"#;
+    assert_eq!(words(&command).join(" "), expected);
+    options.names.streams = std::num::NonZeroU32::new(2).unwrap();
+    assert_eq!(options.append(&event).unwrap().0, "socket.io-1");
 }
