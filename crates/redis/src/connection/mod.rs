@@ -12,7 +12,7 @@
 //!   subscriptions are: [`Sink::lost`] is called once, and the next [`subscribe`](Subscriber::subscribe) connects again.
 //! - [`Plan::dedicated`] connects for commands that block, such as `XREAD BLOCK`.
 //!
-//! ```ignore
+//! ```text
 //! let plan = Arc::new(Plan::new(&"redis://localhost".into())?);
 //! let commands = Arc::new(Commands::new(plan.clone()));
 //! commands.ping().await?; // `connect()` says at once that there is no server
