@@ -16,7 +16,8 @@ use tokio::time::Sleep;
 use tower_socketio_adapter::{Answers, Flags};
 use tower_socketio_proto::socketio::{Arguments, Encoded, Kind, write_arguments};
 
-use super::{AckError, Lease, Name, Outbound, Reply, ReplyKind, Socket, Space, WireError, panicked};
+use super::socket::Held;
+use super::{AckError, Lease, Name, Reply, ReplyKind, Socket, Space, WireError, panicked};
 
 /// The acknowledgement that a client waits for. The first answer counts.
 pub(crate) struct AckSlot {
@@ -41,15 +42,14 @@ impl AckSlot {
         if self.state.fetch_or(ANSWERED, Ordering::AcqRel) & ANSWERED != 0 {
             return false;
         }
-        let packet = Outbound {
-            kind: Kind::Ack,
-            namespace: self.socket.space().name(),
-            id: Some(self.id),
-            json: Some(json),
-            attachments,
-            offset: None,
-        };
-        self.socket.link().send(&packet, Flags::default()).is_ok()
+        let (kind, id, flags) = (Kind::Ack, Some(self.id), Flags::default());
+        if self.socket.space().is_shared() {
+            let held = Held { kind, id, json: json.to_vec(), attachments: attachments.to_vec(), flags };
+            self.socket.in_turn(move |socket| socket.send_held(&held, None));
+            return !self.socket.has_ended();
+        }
+        let packet = self.socket.outbound(kind, id, Some(json), attachments);
+        self.socket.link().send(&packet, flags).is_ok()
     }
 
     /// Answers with what one of several handlers replied, if that is an answer.

@@ -343,7 +343,14 @@ impl Builder {
     /// and `on_connected` do.
     ///
     /// It is kept in memory, on the node where the client was: behind a load balancer it needs sticky sessions, and the end
-    /// of the process is the end of it. Where emits are kept, those of one namespace go out one after the other, behind a
+    /// of the process is the end of it. Unless what connects the nodes keeps [messages and
+    /// sessions](crate::adapter::Sessions), as Redis streams do: then a client comes back to any node, also when its own
+    /// one was closed. At another one it has its rooms, and of its extensions the `serde_json::Value` that Node's servers
+    /// know as its data. There every event waits for its place among those of all nodes before it is delivered, also one for
+    /// a single socket, for as long as the engine takes, and for at most a second; what a socket is told after an event,
+    /// by an acknowledgement or a disconnect, waits with it.
+    ///
+    /// Where emits are kept, those of one namespace go out one after the other, behind a
     /// lock: an [`adapter`](Self::adapter) of one's own must not emit from inside of `add`, `remove`, `join` and
     /// `broadcast`, nor a subscriber of `tracing`.
     ///

@@ -1,8 +1,9 @@
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use tower_socketio_adapter::{Home, Outgoing, ServerAnswer, Target};
+use tower_socketio_adapter::{Home, Offset, Outgoing, ServerAnswer, Target};
 use tower_socketio_proto::socketio::{Any, Arguments, Encoded, Kind, Packet};
 
 use super::{Hub, Reply, ReplyKind, ServerEvent, SocketIo, Space, WireError};
@@ -19,11 +20,34 @@ impl Home for SpaceHome {
         args: Bytes,
         attachments: Vec<Bytes>,
         to: &Target,
+        offset: Option<Offset>,
         deliver: &mut dyn FnMut(&Arc<Outgoing>),
     ) {
         let Some(space) = self.space.upgrade() else { return };
         if self.read(&args, &attachments).is_some() {
-            space.share(args, attachments, to, |packet| deliver(packet));
+            let place = offset.filter(|_| space.is_shared());
+            space.share(args, attachments, to, place, |packet| deliver(packet));
+        }
+    }
+
+    fn history(&self) -> Option<Duration> {
+        self.hub.upgrade()?.config.keep.as_ref().map(|keep| keep.age())
+    }
+
+    fn begin(&self, offset: Offset) {
+        if let Some(space) = self.space.upgrade()
+            && let Some(log) = space.log()
+        {
+            log.begin(offset);
+        }
+    }
+
+    fn past(&self, args: Bytes, attachments: Vec<Bytes>, to: &Target, offset: Offset) {
+        if let Some(space) = self.space.upgrade()
+            && space.is_shared()
+            && self.read(&args, &attachments).is_some()
+        {
+            space.keep(args, &attachments, to, offset);
         }
     }
 

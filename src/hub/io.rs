@@ -153,6 +153,8 @@ impl SocketIo {
     /// reaches none of them.
     pub async fn drain(&self, within: Duration) {
         self.0.draining.store(true, Ordering::Release);
+        let spaces = self.0.registry.all();
+        futures_util::future::join_all(spaces.iter().map(|space| space.caught_up())).await;
         let mut links = self.0.links.all();
         let random = RandomState::new();
         links.sort_unstable_by_key(|link| random.hash_one(link.sid()));

@@ -142,7 +142,7 @@ impl Socket {
 
     /// Leaves the namespace: the client is told, and the connection's other namespaces go on.
     pub fn disconnect(&self) {
-        self.leave_namespace(DisconnectReason::ServerNamespaceDisconnect);
+        self.in_turn(|socket| socket.leave_namespace(DisconnectReason::ServerNamespaceDisconnect));
     }
 
     /// Leaves the namespace and ends the connection, with every other namespace on it.
@@ -151,7 +151,7 @@ impl Socket {
             // A hook that ends the connection refuses the client.
             self.end();
         }
-        self.0.link.close(Reason::ForcedServerClose);
+        self.in_turn(|socket| socket.0.link.close(Reason::ForcedServerClose));
     }
 
     /// Resolves when the socket has left its namespace.

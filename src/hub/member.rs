@@ -28,10 +28,10 @@ impl Member for Inner {
 
     fn deliver(&self, packet: &Outgoing, flags: Flags) -> bool {
         if let (Some(trail), Some(offset)) = (&self.trail, packet.offset())
-            && !flags.volatile
-            && let Ok(number) = offset.parse()
+            && packet.is_placed()
+            && !trail.takes(offset)
         {
-            trail.note(number);
+            return true;
         }
         if !matches!(self.phase.load(Ordering::Acquire), ACCEPTED | ACTIVE) {
             return false;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, oneshot};
-use tower_socketio_adapter::{Flags, Handle, IntoRooms, Room};
+use tower_socketio_adapter::{Flags, Handle, IntoRooms, Offset, Room};
 use tower_socketio_proto::socketio::{Arguments, Kind, write_event};
 
 use super::kept::Kept;
@@ -151,8 +151,8 @@ impl State {
 }
 
 impl Socket {
-    /// A socket of a client that was not here before; `stale` is the number of a packet that it got elsewhere.
-    pub(crate) fn new(id: Name, link: Arc<dyn Link>, space: Arc<Space>, stale: Option<u64>) -> Self {
+    /// A socket of a client that was not here before; `stale` is the place of a packet that it got elsewhere.
+    pub(crate) fn new(id: Name, link: Arc<dyn Link>, space: Arc<Space>, stale: Option<Offset>) -> Self {
         let trail = (space.log().is_some() && link.protocol().is_v5()).then(|| Trail::new(stale));
         Self::with(id, link, space, trail, Extensions::default())
     }
@@ -382,6 +382,11 @@ impl Socket {
         }
         if let (Some(trail), None) = (&self.0.trail, id) {
             return self.deliver_logged(trail, json, &attachments, flags);
+        }
+        if self.0.space.is_shared() {
+            let held = Held { kind: Kind::Event, id, json: json.to_vec(), attachments, flags };
+            self.in_turn(move |socket| socket.send_held(&held, None));
+            return Ok(());
         }
         let (json, attachments) = (Some(json), attachments.as_slice());
         let sent = self.0.link.send(&self.outbound(Kind::Event, id, json, attachments), flags);

@@ -1,9 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tower_socketio_adapter::{Adapter, Answers, Encode, Outgoing, Reach, Target};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tower_socketio_adapter::{Adapter, Answers, Encode, Offset, Outgoing, Reach, Target};
 
 use super::ack::Asks;
 use super::recovery::{Log, Logged};
@@ -43,10 +46,9 @@ impl Space {
         let encoder = Arc::new(SharedEncoder { namespace: name.clone(), parser: config.parser.clone() });
         Self {
             name,
-            adapter,
             emits: doors.emits(),
             responder: doors.responder(),
-            log: config.keep.as_ref().map(Log::new),
+            log: config.keep.as_ref().map(|keep| Log::new(keep, adapter.sessions().is_some())),
             max_in_flight: if doors.sequential() { 1 } else { config.max_in_flight },
             doors,
             params,
@@ -54,6 +56,7 @@ impl Space {
             next_ack: AtomicU64::new(0),
             asks: Asks::default(),
             encoder,
+            adapter,
             closed: AtomicBool::new(false),
         }
     }
@@ -106,34 +109,53 @@ impl Space {
         Arc::new(Outgoing::new(args, attachments, ack, self.encoder.clone()))
     }
 
-    /// Makes a packet for many sockets of this node, and has it delivered by `deliver`.
+    /// Whether all nodes have one log of what is emitted here, so that emits wait for their places in it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.is_shared())
+    }
+
+    /// Makes a packet for many sockets of this node, with its place where all nodes have one log, and has it delivered by
+    /// `deliver`.
     pub(super) fn share<R>(
         &self,
         args: Bytes,
         attachments: Vec<Bytes>,
         to: &Target,
+        place: Option<Offset>,
         deliver: impl FnOnce(&Arc<Outgoing>) -> R,
     ) -> R {
         let Some(log) = &self.log else { return deliver(&self.outgoing(args, attachments, None)) };
-        let logged = (!to.flags.volatile).then(|| Logged::new(args.clone(), &attachments, to));
+        let is_kept = !to.flags.volatile && (place.is_some() || !log.is_shared());
+        let logged = is_kept.then(|| Logged::new(args.clone(), &attachments, to));
         let packet = Outgoing::new(args, attachments, None, self.encoder.clone());
         let mut packets = log.lock();
-        // What is not kept has the number of what was kept last, so that no client takes its last argument for one.
-        let number = logged.map_or(packets.head(), |logged| log.append(&mut packets, logged));
-        let delivered = deliver(&Arc::new(packet.with_offset(number.to_string())));
+        let packet = match logged {
+            Some(logged) => packet.with_offset(log.text(log.append(&mut packets, logged, place))),
+            None => packet.behind_offset(log.text(packets.head())),
+        };
+        let delivered = deliver(&Arc::new(packet));
         drop(packets);
         log.keep().balance();
         log.keep().watch();
         delivered
     }
 
+    /// Keeps a packet that clients may have missed, and which is not delivered any more.
+    pub(super) fn keep(&self, args: Bytes, attachments: &[Bytes], to: &Target, place: Offset) {
+        let Some(log) = self.log.as_ref().filter(|_| !to.flags.volatile) else { return };
+        let logged = Logged::new(args, attachments, to);
+        log.append(&mut log.lock(), logged, Some(place));
+        log.keep().balance();
+        log.keep().watch();
+    }
+
     /// Emits to many sockets, and says how many on this node it reached.
     pub(super) fn broadcast(&self, args: &[u8], attachments: Vec<Bytes>, to: &Target) -> usize {
         let (args, deliver) = (Bytes::copy_from_slice(args), |packet: &_| self.adapter.broadcast(packet, to));
-        if to.flags.reach == Reach::Elsewhere {
+        if to.flags.reach == Reach::Elsewhere || self.is_shared() {
             return deliver(&self.outgoing(args, attachments, None));
         }
-        self.share(args, attachments, to, deliver)
+        self.share(args, attachments, to, None, deliver)
     }
 
     /// Asks many sockets, and says how many on this node it reached.
@@ -146,6 +168,17 @@ impl Space {
     ) -> usize {
         let packet = self.outgoing(Bytes::copy_from_slice(args), attachments, Some(id));
         self.adapter.broadcast_with_ack(&packet, to, answers)
+    }
+
+    /// Resolves when everything that was emitted before is on its way to the clients, or after two seconds.
+    pub(super) async fn caught_up(&self) {
+        if self.is_shared() {
+            let (done, turn) = oneshot::channel();
+            self.adapter.in_turn(Box::new(move || {
+                let _ = done.send(());
+            }));
+            let _ = timeout(Duration::from_secs(2), turn).await;
+        }
     }
 
     /// Lets go of what the adapter holds outside of itself, once.

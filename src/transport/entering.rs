@@ -10,8 +10,8 @@ use super::running::{Running, Work, call};
 use super::seldom::Queue;
 use super::stack::Stack;
 use crate::hub::{
-    Acceptance, ConnectRequest, Connected, DisconnectReason, Lease, Link, Name, Outbound, Pass, Registry,
-    Resolved, Socket, WireError, new_id,
+    Acceptance, BoxFuture, ConnectRequest, Connected, DisconnectReason, Lease, Link, Name, Outbound, Pass,
+    Registry, Resolved, Socket, WireError, new_id,
 };
 
 /// How many namespaces that the server ended are remembered, so that what the client sent meanwhile is no violation.
@@ -38,7 +38,8 @@ impl Dispatch {
         self.left.retain(|left| **left != *name);
         let config = &self.connection.hub().config;
         let is_recovering = config.keep.is_some() && !self.is_v3();
-        let (auth, pass) = if is_recovering { Pass::split(auth) } else { (auth, None) };
+        let (auth, pass) =
+            if is_recovering { Pass::split(auth, config.adapter.is_clustered()) } else { (auth, None) };
         if self.entries.len() >= config.max_namespaces {
             self.refuse(name, &WireError::new("too many namespaces").code("too_many_namespaces"));
             return Ok(());
@@ -49,7 +50,7 @@ impl Dispatch {
             Resolved::Unknown if self.is_v3() && *name == *"/" => {
                 Resolved::Found(Registry::empty_root(self.connection.hub()))
             }
-            resolved => resolved,
+            resolved => recalling(resolved, pass.as_ref()),
         };
         let entry = |state| Entry {
             key,
@@ -80,7 +81,7 @@ impl Dispatch {
     }
 
     fn socket(&self, lease: &Lease, auth: &Option<Arguments>, pass: Option<Pass>) -> Socket {
-        let stale = pass.as_ref().and_then(Pass::number);
+        let stale = pass.as_ref().and_then(Pass::place);
         if let Some(pass) = pass
             && let Some(socket) = Socket::returning(self.connection.clone(), lease, pass, auth.clone())
         {
@@ -227,6 +228,23 @@ impl Dispatch {
         };
         let _ = self.connection.send(&packet, Flags::default());
     }
+}
+
+/// What a client that comes back needs is brought before it enters, where it may have been at another node.
+fn recalling(resolved: Resolved, pass: Option<&Pass>) -> Resolved {
+    let Some(pass) = pass.cloned() else { return resolved };
+    let later: BoxFuture<Option<Lease>> = match resolved {
+        Resolved::Found(lease) if lease.space().is_shared() => Box::pin(std::future::ready(Some(lease))),
+        Resolved::Later(later) => later,
+        resolved => return resolved,
+    };
+    Resolved::Later(Box::pin(async move {
+        let lease = later.await?;
+        if lease.space().is_shared() {
+            Socket::recall(&lease, &pass).await;
+        }
+        Some(lease)
+    }))
 }
 
 /// The `auth` of an EIO3 client is the query of its namespace; of a key that comes twice the last counts.

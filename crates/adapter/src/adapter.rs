@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Answers, Home, IntoRooms, Member, Outgoing, RemoteSocket, Room};
+use crate::{Answers, Home, IntoRooms, Member, Outgoing, RemoteSocket, Room, Sessions};
 
 /// A boxed future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,7 +45,8 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     /// Returns the socket with this id, if it is on this node.
     fn find(&self, id: &str) -> Option<Arc<dyn Member>>;
 
-    /// Delivers a packet to every target once, and returns how many on this node took it.
+    /// Delivers a packet to every target once, and returns how many on this node took it; or, where that is to wait, how
+    /// many there are.
     fn broadcast(&self, packet: &Arc<Outgoing>, to: &Target) -> usize;
 
     /// Asks every target once and sends their answers to `answers`; returns how many on this node were asked.
@@ -82,6 +83,19 @@ pub trait Adapter: Debug + Send + Sync + 'static {
     /// If they could not be counted.
     fn server_count(&self) -> BoxFuture<'_, Result<usize, AdapterError>> {
         Box::pin(std::future::ready(Ok(1)))
+    }
+
+    /// What keeps the sessions of clients that are away, for all nodes; none by default.
+    ///
+    /// Where there is one, and the [home](Home::history) wants it, what is broadcast is delivered to the sockets of this
+    /// node, too, only when it has its place among what all nodes broadcast.
+    fn sessions(&self) -> Option<&dyn Sessions> {
+        None
+    }
+
+    /// Does something behind what was broadcast before: at once, unless that waits for its place.
+    fn in_turn(&self, then: Box<dyn FnOnce() + Send>) {
+        then();
     }
 
     /// Lets go of what the adapter holds outside of itself; called once, when the namespace ends.

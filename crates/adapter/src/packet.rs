@@ -14,6 +14,7 @@ pub struct Outgoing {
     attachments: Vec<Bytes>,
     ack: Option<u64>,
     offset: Option<Box<str>>,
+    is_placed: bool,
     encoder: Arc<dyn Encode>,
     forms: [OnceLock<Frames>; FORMS],
 }
@@ -22,7 +23,8 @@ impl Outgoing {
     /// Creates a packet from the text of a JSON array that starts with the event's name and has a placeholder for each
     /// attachment; `ack` is the id with which recipients answer.
     pub fn new(args: Bytes, attachments: Vec<Bytes>, ack: Option<u64>, encoder: Arc<dyn Encode>) -> Self {
-        Self { args, attachments, ack, offset: None, encoder, forms: Default::default() }
+        let (offset, forms) = (None, Default::default());
+        Self { args, attachments, ack, offset, is_placed: false, encoder, forms }
     }
 
     /// Says where the packet stands in this node's log of its namespace; clients that recover lost connections get it
@@ -30,6 +32,14 @@ impl Outgoing {
     ///
     /// It is no argument and does not go to other nodes, which have logs of their own.
     pub fn with_offset(mut self, offset: impl Into<Box<str>>) -> Self {
+        self.offset = Some(offset.into());
+        self.is_placed = true;
+        self
+    }
+
+    /// Says behind which packet of the log this one comes, which is not in it: clients take their last argument for an
+    /// offset, and so get one that they have already.
+    pub fn behind_offset(mut self, offset: impl Into<Box<str>>) -> Self {
         self.offset = Some(offset.into());
         self
     }
@@ -52,6 +62,11 @@ impl Outgoing {
     /// Returns where the packet stands in this node's log, if there is one.
     pub fn offset(&self) -> Option<&str> {
         self.offset.as_deref()
+    }
+
+    /// Returns whether the offset is the packet's own.
+    pub fn is_placed(&self) -> bool {
+        self.is_placed
     }
 
     /// Returns the packet in a wire form, encoding it if nobody needed that form before.

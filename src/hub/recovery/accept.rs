@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tower_socketio_adapter::{Flags, Room};
+use tower_socketio_adapter::{Flags, Offset, Room};
 use tower_socketio_proto::socketio::{Arguments, Kind};
 
 use super::log::{Addressee, Packets};
-use super::pass::{Offset, Pass};
+use super::pass::{Claim, Pass};
 use super::session::{Back, Returning, Session, Trail};
 use super::{Log, Logged};
 use crate::hub::member::from_member;
@@ -27,9 +27,11 @@ pub(crate) enum Acceptance {
 /// What a client that comes back gets.
 struct Plan {
     session: Arc<Session>,
-    missed: Vec<(u64, Logged)>,
-    /// The number of the last packet that it has got.
-    offset: u64,
+    missed: Vec<(Offset, Logged)>,
+    /// The place of the last packet that it has got.
+    offset: Offset,
+    /// The place up to which there is nothing for it but what it has missed.
+    from: Offset,
     /// Rooms that it is in again, and that its hooks do not know.
     rooms: Vec<Room>,
 }
@@ -59,7 +61,7 @@ impl Socket {
                 Err(here) => here.take_over(lease.again()),
             }
         };
-        place(&log.lock(), &session, pass.offset)?;
+        place(log, &log.lock(), &session, pass.claim)?;
         let skips = log.keep().skips_middleware();
         // To clone is the user's code.
         let copy = catch_unwind(AssertUnwindSafe(|| session.extensions.copy(skips)));
@@ -101,8 +103,8 @@ impl Socket {
             && self.0.space.log().is_some_and(|log| log.keep().skips_middleware())
     }
 
-    /// The number that its client has from another log, if it has one.
-    pub(crate) fn stale(&self) -> Option<u64> {
+    /// The place that its client has from another log, if it has one.
+    pub(crate) fn stale(&self) -> Option<Offset> {
         self.0.trail.as_ref()?.stale
     }
 
@@ -143,8 +145,12 @@ impl Socket {
                     Planned::Void => return Acceptance::Void,
                 },
             };
-            let is_in = self.accept_logged(log, &mut packets, trail, plan.as_ref());
+            let mut late = Vec::new();
+            let is_in = self.accept_logged(log, &mut packets, trail, plan.as_ref(), &mut late);
             drop(packets);
+            for Held { id, json, attachments, flags, .. } in late {
+                let _ = self.deliver_event(&json, attachments, id, flags);
+            }
             self.forget_early();
             log.keep().serve();
             log.keep().balance();
@@ -153,25 +159,36 @@ impl Socket {
         }
     }
 
-    fn accept_logged(&self, log: &Log, packets: &mut Packets, trail: &Trail, plan: Option<&Plan>) -> bool {
+    /// `late` gets what is to be emitted as soon as the log is free.
+    fn accept_logged(
+        &self,
+        log: &Log,
+        packets: &mut Packets,
+        trail: &Trail,
+        plan: Option<&Plan>,
+        late: &mut Vec<Held>,
+    ) -> bool {
         let is_told = self.tell_accepted(|held| {
-            let offset = plan.map_or(packets.head(), |plan| plan.offset);
-            trail.floor.store(offset, Ordering::Relaxed);
-            trail.note(offset);
-            for (number, missed) in plan.map(|plan| &plan.missed).into_iter().flatten() {
-                trail.note(*number);
-                let offset = number.to_string();
+            trail.floor.set(plan.map_or(packets.head(), |plan| plan.from));
+            trail.note(plan.map_or(packets.head(), |plan| plan.offset));
+            for (place, missed) in plan.map(|plan| &plan.missed).into_iter().flatten() {
+                trail.note(*place);
+                let offset = log.text(*place);
                 let mut packet = self.outbound(Kind::Event, None, Some(&missed.args), &missed.attachments);
                 packet.offset = Some(&offset);
                 let _ = self.0.link.send(&packet, Flags::default());
             }
             for held in held {
                 let is_event = held.kind == Kind::Event && held.id.is_none();
+                if is_event && log.is_shared() {
+                    late.push(held);
+                    continue;
+                }
                 if is_event && !held.flags.volatile {
                     let logged = Logged::for_one(self.0.id.clone(), &held.json, &held.attachments);
-                    trail.note(log.append(packets, logged));
+                    trail.note(log.append(packets, logged, None));
                 }
-                let offset = is_event.then(|| packets.head().to_string());
+                let offset = is_event.then(|| log.text(packets.head()));
                 self.send_held(&held, offset.as_deref());
             }
         });
@@ -188,7 +205,7 @@ impl Socket {
         true
     }
 
-    fn send_held(&self, held: &Held, offset: Option<&str>) {
+    pub(in crate::hub) fn send_held(&self, held: &Held, offset: Option<&str>) {
         let mut packet = self.outbound(held.kind, held.id, Some(&held.json), &held.attachments);
         packet.offset = offset;
         let _ = self.0.link.send(&packet, held.flags);
@@ -204,13 +221,14 @@ impl Socket {
             let state = self.state();
             (state.rooms().iter().cloned().collect::<HashSet<_>>(), state.user.clone())
         };
-        let Some((offset, from)) = place(packets, &session, returning.pass.offset) else {
+        let Some((offset, from)) = place(log, packets, &session, returning.pass.claim) else {
             return Planned::Void;
         };
         let claims = self.extensions().claims();
         // Claims of one type may be anybody's: where they were given anew, only the user says whose they are.
         let is_nameless = user.is_none() && !claims.is_empty() && !log.keep().skips_middleware();
-        if user != session.user || claims != session.extensions.claims() || is_nameless {
+        let is_same = session.is_foreign || claims == session.extensions.claims();
+        if user != session.user || !is_same || is_nameless {
             return Planned::Void;
         }
         // Whoever made it leave a room again meant what was sent there, too.
@@ -221,10 +239,10 @@ impl Socket {
             all: session.rooms.iter().collect(),
         };
         // Between the last packet that was for it and its end none was.
-        let sent = session.trail.sent.load(Ordering::Relaxed);
-        let missed = packets.after(from).filter(|(number, _)| *number <= sent || *number > session.left);
-        let missed: Vec<_> =
-            missed.filter(|(_, packet)| packet.is_for(&who)).map(|(n, packet)| (n, packet.clone())).collect();
+        let sent = session.trail.sent.get();
+        let missed = packets.after(from).filter(|(place, _)| *place <= sent || *place > session.left);
+        let missed = missed.filter(|(_, packet)| packet.is_for(&who));
+        let missed: Vec<_> = missed.map(|(place, packet)| (place, packet.clone())).collect();
         let size = missed.iter().map(|(_, packet)| packet.wire_len()).sum::<usize>();
         let link = self.link();
         if link.facts().waiting.saturating_add(size) > self.io().hub().config.send_budget {
@@ -234,7 +252,7 @@ impl Socket {
         let skips = log.keep().skips_middleware();
         let is_new = |room: &&&Room| !joined.contains(**room) && (skips || room.is_plain());
         let rooms = who.rooms.iter().filter(is_new).map(|room| (*room).clone()).collect();
-        Planned::Back(Plan { session, missed, offset, rooms })
+        Planned::Back(Plan { session, missed, offset, from, rooms })
     }
 }
 
@@ -247,33 +265,39 @@ fn find(lease: &Lease, log: &Log, pass: &Pass) -> Option<Result<Arc<Session>, So
 
 fn locked(lease: &Lease, log: &Log, pass: &Pass) -> Option<Result<Arc<Session>, Socket>> {
     let space = lease.space();
-    if let Some(session) = log.keep().session(pass.id()) {
+    if let Some(session) = log.keep().session(pass.key()) {
         let is_its = Arc::ptr_eq(session.lease.space(), space) && session.trail.has_secret(pass.secret());
-        return is_its.then_some(Ok(session));
+        return (is_its && session.is_ours.load(Ordering::Acquire)).then_some(Ok(session));
     }
-    let here = from_member(space.adapter().find(pass.id())?)?;
+    let here = from_member(space.adapter().find(pass.id()?)?)?;
     here.0.trail.as_ref()?.has_secret(pass.secret()).then_some(Err(here))
 }
 
-/// The number of the last packet that the client has got, and the one behind which all that matters to it must be there;
+/// The place of the last packet that the client has got, and the one behind which all that matters to it must be there;
 /// `None` if that is gone.
-fn place(packets: &Packets, session: &Session, offset: Offset) -> Option<(u64, u64)> {
-    let floor = session.trail.floor.load(Ordering::Relaxed);
-    let offset = match offset {
-        Offset::Absent => floor,
+fn place(log: &Log, packets: &Packets, session: &Session, claim: Claim) -> Option<(Offset, Offset)> {
+    let floor = session.trail.floor.get();
+    let claimed = match claim {
+        Claim::Absent => None,
+        Claim::Number(number) if !log.is_shared() => Some(Offset::new(number, 0)),
+        Claim::Place(place) if log.is_shared() => Some(place),
+        Claim::Number(_) | Claim::Place(_) | Claim::Foreign => return None,
+    };
+    let offset = match claimed {
+        None => floor,
         // It may be what the client had when it entered, from before a restart or from another node. If it may as well be
         // a number that it got here, nobody knows which packets it has.
-        Offset::At(number) if session.trail.stale == Some(number) => {
-            if (floor + 1..=session.left).contains(&number) {
+        Some(place) if session.trail.stale == Some(place) && !log.is_shared() => {
+            if floor < place && place <= session.left {
                 return None;
             }
             floor
         }
-        Offset::At(number) if number <= session.left => number.max(floor),
-        Offset::At(_) | Offset::Foreign => return None,
+        Some(place) if place <= session.left => place.max(floor),
+        Some(_) => return None,
     };
-    let sent = session.trail.sent.load(Ordering::Relaxed);
-    let from = if offset >= sent { session.left } else { offset };
+    let sent = session.trail.sent.get();
+    let from = if offset >= sent { session.left.max(offset) } else { offset };
     (packets.gone() <= from).then_some((offset, from))
 }
 

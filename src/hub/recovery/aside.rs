@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn data_that_is_dropped_under_the_lock_may_emit() {
         let keep = Keep::new(Recovery::new(), &Config::default().timing).expect("defaults are fine");
-        let (log, emitted) = (Log::new(&keep), Arc::new(AtomicUsize::new(0)));
+        let (log, emitted) = (Log::new(&keep, false), Arc::new(AtomicUsize::new(0)));
         let data = || {
             let extensions = Extensions::default();
             extensions.insert(Arc::new(Emits(log.clone(), emitted.clone())));

@@ -54,7 +54,7 @@ impl Keep {
         self.options.skip_middleware
     }
 
-    pub(super) fn age(&self) -> Duration {
+    pub(in crate::hub) fn age(&self) -> Duration {
         self.age
     }
 
@@ -91,15 +91,15 @@ impl Keep {
         gone
     }
 
-    /// The session of the socket with this id, if its time is not over.
-    pub(super) fn session(&self, id: &str) -> Option<Arc<Session>> {
-        let session = self.sessions().get(id)?;
+    /// The session that is known by this, the id of its socket or a pid of Node's, if its time is not over.
+    pub(super) fn session(&self, key: &str) -> Option<Arc<Session>> {
+        let session = self.sessions().get(key)?;
         (session.at.elapsed() < self.options.window).then_some(session)
     }
 
     /// Takes the session of the same socket out, which may be a later one by now.
     pub(super) fn forget(&self, session: &Session) {
-        let gone = self.sessions().remove(&session.id);
+        let gone = self.sessions().remove(session.key());
         if let Some(gone) = gone {
             self.shrunk(gone.size);
         }

@@ -1,32 +1,31 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use tower_socketio_adapter::Flags;
+use tower_socketio_adapter::{Flags, Target};
 use tower_socketio_proto::socketio::Kind;
 
 use super::accept::cannot_clone;
 use super::keep::let_go;
 use super::session::Session;
-use super::{Logged, Trail};
-use crate::hub::socket::CLOSED;
+use super::{Log, Logged, Trail};
+use crate::hub::socket::{ACCEPTED, CLOSED};
 use crate::hub::{Departure, DisconnectReason, EmitError, Lease, Socket};
 
 impl DisconnectReason {
-    /// Whether its client may come back as if nothing had been. When the server ends, so does what it keeps in memory.
-    fn is_recoverable(self) -> bool {
+    /// Whether its client may come back as if nothing had been. When the server ends, so does what it keeps in memory, but
+    /// not what all nodes have.
+    fn is_recoverable(self, is_shared: bool) -> bool {
         match self {
             Self::TransportError
             | Self::TransportClose
             | Self::ForcedClose
             | Self::PingTimeout
             | Self::ForcedServerClose => true,
-            Self::ParseError
-            | Self::ServerShuttingDown
-            | Self::ClientNamespaceDisconnect
-            | Self::ServerNamespaceDisconnect => false,
+            Self::ServerShuttingDown => is_shared,
+            Self::ParseError | Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect => false,
         }
     }
 }
@@ -35,13 +34,21 @@ impl DisconnectReason {
 impl Socket {
     /// Its pid, by which its client can come back.
     pub(in crate::hub) fn pid(&self) -> Option<String> {
-        self.0.trail.as_ref().map(|trail| format!("{}{}", self.id(), &*trail.secret))
+        let trail = self.0.trail.as_ref()?;
+        let id = if trail.is_bare { "" } else { self.id() };
+        Some([id, &*trail.secret].concat())
     }
 
     /// Ends the socket as [`end`](Self::end) does, and keeps what its client needs to come back, if it may.
     pub(crate) fn end_by(&self, reason: DisconnectReason, lease: &Lease) -> bool {
+        self.end_for(reason, lease, self.0.space.is_shared())
+    }
+
+    /// The same; `for_all` says whether the client may come back to any node.
+    fn end_for(&self, reason: DisconnectReason, lease: &Lease, for_all: bool) -> bool {
         let (Some(trail), Some(log)) = (&self.0.trail, self.0.space.log()) else { return self.end() };
-        if !reason.is_recoverable() || self.io().hub().is_draining() || self.has_ended() {
+        let is_draining = || self.io().hub().is_draining() && !for_all;
+        if !reason.is_recoverable(for_all) || is_draining() || self.has_ended() {
             return self.end();
         }
         // To clone is the user's code, which is not for under the lock.
@@ -58,7 +65,7 @@ impl Socket {
             };
             rooms.retain(|room| *room != *self.id());
             rooms.shrink_to_fit();
-            gone = log.keep().save(Arc::new(Session {
+            let session = Arc::new(Session {
                 id: self.0.id.clone(),
                 trail: trail.clone(),
                 size: Session::size_of(&rooms, &extensions),
@@ -68,12 +75,18 @@ impl Socket {
                 left: packets.head(),
                 at: Instant::now(),
                 lease: lease.again(),
-            }));
+                is_foreign: false,
+                is_ours: AtomicBool::new(!for_all),
+            });
+            if for_all {
+                self.store(&session);
+            }
+            gone = log.keep().save(session);
         }
         drop(packets);
         let_go(gone);
         self.clean_up(left);
-        if self.io().hub().is_draining() {
+        if is_draining() {
             // It began meanwhile, and may have forgotten before this was there to be forgotten.
             log.keep().clear();
         }
@@ -86,7 +99,7 @@ impl Socket {
     pub(super) fn take_over(&self, lease: Lease) {
         tracing::debug!(target: "socketio::socket", socket = self.tag(), "its client is back by another connection");
         let reason = DisconnectReason::TransportClose;
-        if self.end_by(reason, &lease)
+        if self.end_for(reason, &lease, false)
             && let Err(departure) = self.0.link.depart(Departure { socket: self.clone(), reason })
         {
             self.io().hub().spawn_awaited(departure.socket.hooks_later(departure.reason));
@@ -113,6 +126,9 @@ impl Socket {
         flags: Flags,
     ) -> Result<(), EmitError> {
         let log = self.0.space.log().expect("sockets have trails where there is a log");
+        if log.is_shared() {
+            return self.deliver_shared(trail, log, json, attachments, flags);
+        }
         let logged = (!flags.volatile).then(|| Logged::for_one(self.0.id.clone(), json, attachments));
         let mut packets = log.lock();
         let has_ended = self.0.phase.load(Ordering::Acquire) == CLOSED;
@@ -120,15 +136,15 @@ impl Socket {
             return Err(EmitError::Closed);
         }
         if let Some(logged) = logged {
-            let number = log.append(&mut packets, logged);
+            let place = log.append(&mut packets, logged, None);
             if !has_ended {
-                trail.note(number);
+                trail.note(place);
             }
         }
         let sent = if has_ended {
             Err(EmitError::Closed)
         } else {
-            let offset = packets.head().to_string();
+            let offset = log.text(packets.head());
             let mut packet = self.outbound(Kind::Event, None, Some(json), attachments);
             packet.offset = Some(&offset);
             self.0.link.send(&packet, flags)
@@ -137,6 +153,38 @@ impl Socket {
         log.keep().balance();
         log.keep().watch();
         self.0.told(sent)
+    }
+
+    /// Has an event delivered when it has its place in the log of all nodes.
+    fn deliver_shared(
+        &self,
+        trail: &Trail,
+        log: &Log,
+        json: &[u8],
+        attachments: &[Bytes],
+        flags: Flags,
+    ) -> Result<(), EmitError> {
+        if self.0.phase.load(Ordering::Acquire) == ACCEPTED {
+            // It is in its own room as soon as the log is free.
+            drop(log.lock());
+        }
+        let has_ended = self.has_ended();
+        if has_ended && (flags.volatile || !trail.is_away()) {
+            return Err(EmitError::Closed);
+        }
+        let mut to = Target::to(self.id());
+        to.flags = flags;
+        self.0.space.broadcast(json, attachments.to_vec(), &to);
+        if has_ended { Err(EmitError::Closed) } else { Ok(()) }
+    }
+
+    /// Does something behind what was emitted before.
+    pub(in crate::hub) fn in_turn(&self, then: impl FnOnce(&Self) + Send + 'static) {
+        if !self.0.space.is_shared() {
+            return then(self);
+        }
+        let socket = self.clone();
+        self.0.space.adapter().in_turn(Box::new(move || then(&socket)));
     }
 
     /// Takes the socket out of its rooms, and remembers them.

@@ -4,27 +4,34 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use tower_socketio_adapter::{Room, Target};
+use tower_socketio_adapter::{Offset, Room, Target};
 
 use super::Keep;
 use super::aside::Locked;
 use crate::hub::Name;
 
-/// The packets of a namespace that clients may have missed, each by its number.
+/// The packets of a namespace that clients may have missed, each by its place.
 ///
-/// Whoever emits holds the lock from the number until the packet is in the last queue: so each client gets packets in
-/// the order of their numbers, and its last number says all that it has got. Before a socket's own lock and the
+/// Whoever emits holds the lock from the place until the packet is in the last queue: so each client gets packets in
+/// the order of their places, and its last one says all that it has got. Before a socket's own lock and the
 /// adapter's comes this one. Of the user's code only an adapter, a parser and a subscriber of `tracing` run under it.
+///
+/// Places are numbers of the log's own, or, where the nodes' carrier keeps messages, the offsets that it gives: then
+/// every node has the same log, and a client comes back to any of them.
 pub(in crate::hub) struct Log {
     keep: Arc<Keep>,
     packets: Mutex<Packets>,
+    is_shared: bool,
 }
 
 #[derive(Default)]
 pub(in crate::hub) struct Packets {
-    /// The latest ones, without a gap; the last has the number `head`.
+    /// The latest ones, without a gap.
     kept: VecDeque<Logged>,
-    head: u64,
+    /// The place of the last one.
+    head: Offset,
+    /// The place of the last one that is gone.
+    gone: Offset,
 }
 
 /// A packet that is kept; a clone shares its bytes.
@@ -34,6 +41,7 @@ pub(in crate::hub) struct Logged {
     pub(super) attachments: Box<[Bytes]>,
     to: To,
     at: Instant,
+    place: Offset,
 }
 
 #[derive(Clone)]
@@ -60,12 +68,13 @@ impl Logged {
         } else {
             To::Rooms(Box::new((to.rooms.clone(), to.except.clone())))
         };
-        Self { args, attachments: attachments.into(), to, at: Instant::now() }
+        Self { args, attachments: attachments.into(), to, at: Instant::now(), place: Offset::ZERO }
     }
 
     pub(in crate::hub) fn for_one(id: Name, args: &[u8], attachments: &[Bytes]) -> Self {
         let args = Bytes::copy_from_slice(args);
-        Self { args, attachments: attachments.into(), to: To::One(id), at: Instant::now() }
+        let (to, place) = (To::One(id), Offset::ZERO);
+        Self { args, attachments: attachments.into(), to, at: Instant::now(), place }
     }
 
     /// What it takes of the memory, nearly.
@@ -99,8 +108,8 @@ impl Logged {
 }
 
 impl Log {
-    pub(in crate::hub) fn new(keep: &Arc<Keep>) -> Arc<Self> {
-        let log = Arc::new(Self { keep: keep.clone(), packets: Mutex::default() });
+    pub(in crate::hub) fn new(keep: &Arc<Keep>, is_shared: bool) -> Arc<Self> {
+        let log = Arc::new(Self { keep: keep.clone(), packets: Mutex::default(), is_shared });
         keep.add(&log);
         log
     }
@@ -113,17 +122,47 @@ impl Log {
         Locked::new(self.packets.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether all nodes have this log.
+    pub(in crate::hub) fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// A place as clients know it.
+    pub(in crate::hub) fn text(&self, place: Offset) -> String {
+        if self.is_shared { place.to_string() } else { place.major().to_string() }
+    }
+
+    /// Every packet behind this place has come or will come, and of those before it some may be missing.
+    pub(in crate::hub) fn begin(&self, place: Offset) {
+        let mut packets = self.lock();
+        if place > packets.head {
+            while !packets.kept.is_empty() {
+                self.forget_first(&mut packets);
+            }
+            (packets.head, packets.gone) = (place, place);
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn is_free(&self) -> bool {
         self.packets.try_lock().is_ok()
     }
 
-    /// Adds a packet and gives its number.
-    pub(in crate::hub) fn append(&self, packets: &mut Packets, logged: Logged) -> u64 {
+    /// Adds a packet and gives its place: the next one, or the one that it has, unless it is here already.
+    pub(in crate::hub) fn append(
+        &self,
+        packets: &mut Packets,
+        mut logged: Logged,
+        place: Option<Offset>,
+    ) -> Offset {
+        logged.place = place.unwrap_or(Offset::new(packets.head.major() + 1, 0));
+        if logged.place <= packets.head {
+            return packets.head;
+        }
         let (oldest, most) = (logged.at.checked_sub(self.keep.age()), self.keep.options().max_packets);
         self.keep.grown(logged.size());
+        packets.head = logged.place;
         packets.kept.push_back(logged);
-        packets.head += 1;
         while packets.kept.len() > most {
             self.forget_first(packets);
         }
@@ -135,6 +174,7 @@ impl Log {
 
     fn forget_first(&self, packets: &mut Packets) {
         if let Some(first) = packets.kept.pop_front() {
+            packets.gone = first.place;
             self.keep.shrunk(first.size());
         }
     }
@@ -183,20 +223,20 @@ impl Log {
 }
 
 impl Packets {
-    /// The number of the latest packet.
-    pub(in crate::hub) fn head(&self) -> u64 {
+    /// The place of the latest packet.
+    pub(in crate::hub) fn head(&self) -> Offset {
         self.head
     }
 
-    /// The number of the last packet that is gone.
-    pub(super) fn gone(&self) -> u64 {
-        self.head - self.kept.len() as u64
+    /// The place of the last packet that is gone.
+    pub(super) fn gone(&self) -> Offset {
+        self.gone
     }
 
-    /// Every packet behind this number, which must not be gone.
-    pub(super) fn after(&self, number: u64) -> impl Iterator<Item = (u64, &Logged)> {
-        let skipped = usize::try_from(number - self.gone()).unwrap_or(usize::MAX);
-        (number + 1..).zip(self.kept.iter().skip(skipped))
+    /// Every packet behind this place, which must not be gone.
+    pub(super) fn after(&self, place: Offset) -> impl Iterator<Item = (Offset, &Logged)> {
+        let first = self.kept.partition_point(|logged| logged.place <= place);
+        self.kept.range(first..).map(|logged| (logged.place, logged))
     }
 }
 

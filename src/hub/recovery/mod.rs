@@ -9,6 +9,7 @@ mod options;
 mod pass;
 mod session;
 mod sessions;
+mod stored;
 mod sweeper;
 
 pub(crate) use accept::Acceptance;

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tower_socketio_adapter::Room;
+use tower_socketio_adapter::{Offset, Room};
 use tower_socketio_proto::socketio::Arguments;
 
 use super::Pass;
@@ -16,15 +16,24 @@ pub(in crate::hub) struct Session {
     pub(super) rooms: Vec<Room>,
     pub(super) user: Option<Room>,
     pub(super) extensions: Extensions,
-    /// The number of the latest packet when it left.
-    pub(super) left: u64,
+    /// The place of the latest packet when it left.
+    pub(super) left: Offset,
     pub(super) at: Instant,
     /// A namespace does not end while somebody may come back to it.
     pub(super) lease: Lease,
     pub(super) size: usize,
+    /// It was at another node, of which only what can be told came along.
+    pub(super) is_foreign: bool,
+    /// Whether nobody else can have it: it is not kept for all nodes, or was taken from there.
+    pub(super) is_ours: AtomicBool,
 }
 
 impl Session {
+    /// By what it is known.
+    pub(super) fn key(&self) -> &Name {
+        if self.trail.is_bare { &self.trail.secret } else { &self.id }
+    }
+
     /// What it takes of the memory, nearly: nobody knows what data of the user's holds.
     pub(super) fn size_of(rooms: &[Room], extensions: &Extensions) -> usize {
         let rooms = rooms.iter().map(|room| size_of::<Room>() + room.name().len()).sum::<usize>();
@@ -36,16 +45,33 @@ impl Session {
 pub(in crate::hub) struct Trail {
     /// The half of the pid that nobody else knows; the other one is the socket's id.
     pub(super) secret: Name,
-    /// No packet up to this number is for the client, whatever it says.
-    pub(super) floor: AtomicU64,
-    /// The number of the last packet that was for the client.
-    pub(super) sent: AtomicU64,
-    /// The number that the client had from another log when it entered, and says until it gets one here.
-    pub(super) stale: Option<u64>,
+    /// The secret is the whole pid, as in Node.
+    pub(super) is_bare: bool,
+    /// No packet up to this place is for the client, whatever it says.
+    pub(super) floor: Place,
+    /// The place of the last packet that was for the client.
+    pub(super) sent: Place,
+    /// The place that the client had from another log when it entered, and says until it gets one here.
+    pub(super) stale: Option<Offset>,
     /// The client is away and may come back.
     pub(super) away: AtomicBool,
     departure: AtomicU8,
     back: Mutex<Back>,
+}
+
+/// An offset that changes under a log's lock alone.
+#[derive(Default)]
+pub(super) struct Place(AtomicU64, AtomicU64);
+
+impl Place {
+    pub(super) fn get(&self) -> Offset {
+        Offset::new(self.0.load(Ordering::Relaxed), self.1.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set(&self, offset: Offset) {
+        self.0.store(offset.major(), Ordering::Relaxed);
+        self.1.store(offset.minor(), Ordering::Relaxed);
+    }
 }
 
 /// Whether a socket is one that came back.
@@ -69,20 +95,26 @@ const COUNTED: u8 = 1;
 const RECOVERED: u8 = 2;
 
 impl Trail {
-    pub(in crate::hub) fn new(stale: Option<u64>) -> Arc<Self> {
-        Self::with(new_id(), stale, Back::No)
+    pub(in crate::hub) fn new(stale: Option<Offset>) -> Arc<Self> {
+        Self::with(new_id(), false, stale, Back::No)
+    }
+
+    /// That of a client that was at another node.
+    pub(super) fn foreign(pass: &Pass) -> Arc<Self> {
+        Self::with(Name::from(pass.secret()), pass.id().is_none(), None, Back::No)
     }
 
     pub(super) fn returning(returning: Returning) -> Arc<Self> {
-        let Self { secret, stale, .. } = &*returning.session.trail;
-        Self::with(secret.clone(), *stale, Back::Coming(Arc::new(returning)))
+        let Self { secret, is_bare, stale, .. } = &*returning.session.trail;
+        Self::with(secret.clone(), *is_bare, *stale, Back::Coming(Arc::new(returning)))
     }
 
-    fn with(secret: Name, stale: Option<u64>, back: Back) -> Arc<Self> {
+    fn with(secret: Name, is_bare: bool, stale: Option<Offset>, back: Back) -> Arc<Self> {
         Arc::new(Self {
             secret,
-            floor: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
+            is_bare,
+            floor: Place::default(),
+            sent: Place::default(),
             stale,
             away: AtomicBool::new(false),
             departure: AtomicU8::new(0),
@@ -113,8 +145,19 @@ impl Trail {
     }
 
     /// A packet was for the client.
-    pub(in crate::hub) fn note(&self, number: u64) {
-        self.sent.store(number, Ordering::Relaxed);
+    pub(in crate::hub) fn note(&self, place: Offset) {
+        self.sent.set(place);
+    }
+
+    /// A packet comes that is for the client; `false` if it has had it, at another node.
+    pub(in crate::hub) fn takes(&self, offset: &str) -> bool {
+        let number = || offset.parse().map(|number| Offset::new(number, 0)).ok();
+        let Some(place) = number().or_else(|| offset.parse().ok()) else { return true };
+        if place <= self.floor.get() {
+            return false;
+        }
+        self.note(place);
+        true
     }
 
     /// Whether the socket's departure is to be counted: not if its client is back already.

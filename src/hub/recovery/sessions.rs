@@ -11,7 +11,7 @@ use crate::hub::Name;
 /// The clients that are away, in the order in which they left.
 #[derive(Default)]
 pub(super) struct Sessions {
-    by_id: HashMap<Name, u64>,
+    by_key: HashMap<Name, u64>,
     order: BTreeMap<u64, Arc<Session>>,
     next: u64,
 }
@@ -23,27 +23,27 @@ impl Sessions {
 
     /// Adds a session, and gives the one of the same socket that was there before.
     pub(super) fn insert(&mut self, session: Arc<Session>) -> Option<Arc<Session>> {
-        let before = self.remove(&session.id);
+        let before = self.remove(session.key());
         session.trail.away.store(true, Ordering::Release);
-        self.by_id.insert(session.id.clone(), self.next);
+        self.by_key.insert(session.key().clone(), self.next);
         self.order.insert(self.next, session);
         self.next += 1;
         before
     }
 
-    pub(super) fn get(&self, id: &str) -> Option<Arc<Session>> {
-        self.order.get(self.by_id.get(id)?).cloned()
+    pub(super) fn get(&self, key: &str) -> Option<Arc<Session>> {
+        self.order.get(self.by_key.get(key)?).cloned()
     }
 
-    pub(super) fn remove(&mut self, id: &str) -> Option<Arc<Session>> {
-        let number = self.by_id.remove(id)?;
+    pub(super) fn remove(&mut self, key: &str) -> Option<Arc<Session>> {
+        let number = self.by_key.remove(key)?;
         self.shrink();
         self.order.remove(&number).inspect(|session| session.trail.away.store(false, Ordering::Release))
     }
 
     pub(super) fn remove_oldest(&mut self) -> Option<Arc<Session>> {
-        let id = self.order.first_key_value()?.1.id.clone();
-        self.remove(&id)
+        let key = self.order.first_key_value()?.1.key().clone();
+        self.remove(&key)
     }
 
     /// Removes those that have been away for the window, and says when the next one will have been.
@@ -60,7 +60,7 @@ impl Sessions {
 
     pub(super) fn take_all(&mut self) -> Vec<Arc<Session>> {
         self.all().for_each(|session| session.trail.away.store(false, Ordering::Release));
-        self.by_id = HashMap::new();
+        self.by_key = HashMap::new();
         std::mem::take(&mut self.order).into_values().collect()
     }
 
@@ -70,9 +70,9 @@ impl Sessions {
 
     /// The memory of a burst is given back.
     fn shrink(&mut self) {
-        if self.by_id.capacity() > 1024 && self.by_id.len() < self.by_id.capacity() / 8 {
-            let kept = self.by_id.len() * 2;
-            self.by_id.shrink_to(kept);
+        if self.by_key.capacity() > 1024 && self.by_key.len() < self.by_key.capacity() / 8 {
+            let kept = self.by_key.len() * 2;
+            self.by_key.shrink_to(kept);
         }
     }
 }

@@ -9,6 +9,7 @@ mod namespaces;
 mod nodes;
 mod offsets;
 mod returns;
+mod shared;
 mod take_over;
 mod threads;
 mod upstream;

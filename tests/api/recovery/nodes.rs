@@ -23,7 +23,7 @@ struct Node {
 impl Node {
     fn hear(&self, args: &'static str, attachments: Vec<Bytes>, to: &Target) {
         let home = self.home.get().expect("it was opened");
-        home.broadcast(Bytes::from_static(args.as_bytes()), attachments, to, &mut |packet| {
+        home.broadcast(Bytes::from_static(args.as_bytes()), attachments, to, None, &mut |packet| {
             self.inner.broadcast(packet, to);
         });
     }

@@ -2,11 +2,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::{Bus, BusError, Inbox, Membership, Message, Offset, To};
+use super::journal::Journal;
+use super::{Bus, BusError, Inbox, Incoming, Membership, Message, Offset, Sessions, StoredSession, To};
 use crate::BoxFuture;
 
 /// How many messages may wait for one node.
@@ -35,6 +37,7 @@ pub struct LocalBus(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     membership: Membership,
+    journal: Option<Journal>,
 }
 
 #[derive(Default)]
@@ -50,9 +53,11 @@ struct Subscription {
 
 /// A message as bytes.
 #[derive(Clone)]
-struct Sent {
+pub(super) struct Sent {
     json: Bytes,
     attachments: Vec<Bytes>,
+    pub(super) offset: Option<Offset>,
+    pub(super) past: bool,
 }
 
 impl LocalBus {
@@ -64,6 +69,12 @@ impl LocalBus {
     /// Creates a bus without nodes, whose number it says at each request, as Redis does.
     pub fn counted() -> Self {
         Self(Arc::new(Inner { membership: Membership::Counted, ..Inner::default() }))
+    }
+
+    /// Creates a bus without nodes that keeps the latest 10 000 messages, and the sessions of clients that are away, as
+    /// Redis streams do: with [`history`](crate::Home::history) clients come back to any node.
+    pub fn journaled() -> Self {
+        Self(Arc::new(Inner { journal: Some(Journal::default()), ..Inner::default() }))
     }
 
     /// Begins or ends an outage: all subscriptions are lost, and nothing can be opened, published or counted.
@@ -88,14 +99,20 @@ impl LocalBus {
             return Err(outage());
         }
         let (queue, sent) = mpsc::channel(CAPACITY);
+        if let (Some(journal), Some(age)) = (&self.0.journal, inbox.history()) {
+            let (begin, past) = journal.since(namespace, age);
+            inbox.begin(begin);
+            past.into_iter().for_each(|sent| drop(queue.try_send(sent)));
+        }
         tokio::spawn(bring(sent, inbox.clone()));
         let nodes = state.namespaces.entry(namespace.into()).or_default();
         nodes.insert(node.into(), Subscription { inbox, queue });
         Ok(())
     }
 
-    fn send(&self, message: &Message) -> Result<(), BusError> {
-        let sent = Sent { json: message.to_json().into(), attachments: message.attachments.clone() };
+    fn send(&self, message: &Message) -> Result<Option<Offset>, BusError> {
+        let (json, attachments) = (message.to_json().into(), message.attachments.clone());
+        let mut sent = Sent { json, attachments, offset: None, past: false };
         let namespace = message.namespace.as_deref().unwrap_or_default();
         let mut slow = Vec::new();
         {
@@ -103,7 +120,13 @@ impl LocalBus {
             if state.down {
                 return Err(outage());
             }
-            let Some(nodes) = state.namespaces.get_mut(namespace) else { return Ok(()) };
+            if let Some(journal) = &self.0.journal
+                && !message.is_request()
+                && !message.kind.is_answer()
+            {
+                sent.offset = Some(journal.keep(namespace, &sent));
+            }
+            let Some(nodes) = state.namespaces.get_mut(namespace) else { return Ok(sent.offset) };
             nodes.retain(|_, subscription| {
                 let keeps_up = subscription.queue.try_send(sent.clone()).is_ok();
                 if !keeps_up {
@@ -115,7 +138,7 @@ impl LocalBus {
         for inbox in slow {
             inbox.fail(BusError::down("the node fell behind"));
         }
-        Ok(())
+        Ok(sent.offset)
     }
 }
 
@@ -137,7 +160,7 @@ impl Bus for LocalBus {
         message: &'a Message,
         _: To<'a>,
     ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
-        Box::pin(async move { self.send(message).map(|()| None) })
+        Box::pin(async move { self.send(message) })
     }
 
     fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
@@ -155,6 +178,10 @@ impl Bus for LocalBus {
         self.0.membership
     }
 
+    fn sessions(&self) -> Option<&dyn Sessions> {
+        self.0.journal.is_some().then_some(self)
+    }
+
     fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
         let state = self.state();
         let count = if state.down {
@@ -163,6 +190,33 @@ impl Bus for LocalBus {
             Ok(state.namespaces.get(namespace).map_or(0, HashMap::len))
         };
         Box::pin(ready(count))
+    }
+}
+
+impl Sessions for LocalBus {
+    fn save<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        window: Duration,
+    ) -> BoxFuture<'a, Result<(), BusError>> {
+        let is_down = self.state().down;
+        let saved = match &self.0.journal {
+            Some(journal) if !is_down => {
+                journal.save(session.clone(), window);
+                Ok(())
+            }
+            _ => Err(outage()),
+        };
+        Box::pin(ready(saved))
+    }
+
+    fn take<'a>(&'a self, pid: &'a str) -> BoxFuture<'a, Result<Option<StoredSession>, BusError>> {
+        let is_down = self.state().down;
+        let taken = match &self.0.journal {
+            Some(journal) if !is_down => Ok(journal.take(pid)),
+            _ => Err(outage()),
+        };
+        Box::pin(ready(taken))
     }
 }
 
@@ -178,9 +232,10 @@ impl fmt::Debug for LocalBus {
 
 /// Brings a node what was sent, until its subscription ends.
 async fn bring(mut sent: mpsc::Receiver<Sent>, inbox: Inbox) {
-    while let Some(Sent { json, attachments }) = sent.recv().await {
-        match Message::from_json(&json, attachments) {
-            Ok(message) => inbox.message(message.into()),
+    while let Some(Sent { json, attachments, offset, past }) = sent.recv().await {
+        match Message::from_json(&json, attachments).map(|message| Incoming::new(message, offset)) {
+            Ok(incoming) if past => inbox.message(incoming.past()),
+            Ok(incoming) => inbox.message(incoming),
             Err(error) => tracing::debug!(target: "socketio::adapter", %error, "no message"),
         }
     }

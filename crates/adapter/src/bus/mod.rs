@@ -17,7 +17,7 @@
 //!
 //! - Delivery and order: entries come at least as long as the stream keeps them, in one order for all nodes; requests and
 //!   answers at most once, in each publisher's order.
-//! - Offsets: the entry's id, so clients can resume on another node.
+//! - Offsets: the entry's id, so clients [come back](Sessions) to any node.
 //! - Membership: [counted](Membership::Counted), the subscribers of the namespace's channel. [`To::Node`] is a channel.
 //! - Limits: about the latest 10 000 entries are kept.
 //! - In an outage what is published is lost for the others; a reader goes on behind the last entry that it has seen.
@@ -68,13 +68,14 @@
 //! Nodes inside one process, through queues in memory.
 //!
 //! - Delivery and order: at most once, in one order for all nodes.
-//! - Offsets: none.
+//! - Offsets: none, or [all](LocalBus::journaled).
 //! - Membership: heartbeats, or [counted](LocalBus::counted). Everything comes to all nodes, answers too.
 //! - Limits: 16 384 messages wait for a node; then its subscription is interrupted.
 //! - In an [outage](LocalBus::outage) messages are lost in both directions.
 
 mod error;
 mod inbox;
+mod journal;
 mod local;
 mod membership;
 mod message;

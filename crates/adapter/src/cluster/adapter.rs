@@ -6,13 +6,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::outbox::Address;
+use super::outbox::{Address, Waiter};
 use super::request::{Asker, Fetched};
 use super::shared::{Shared, unreachable};
 use super::{Cluster, write};
 use crate::{
     Action, Adapter, AdapterError, Answers, BoxFuture, Handle, Home, Member, Membership, MessageKind,
-    Outgoing, Reach, RemoteSocket, Room, ServerAsk, Target,
+    Outgoing, Reach, RemoteSocket, Room, ServerAsk, Sessions, Target,
 };
 
 /// The rooms of a namespace that is on several nodes; dropping it takes leave of them.
@@ -83,13 +83,13 @@ impl Adapter for ClusterAdapter {
     }
 
     fn broadcast(&self, packet: &Arc<Outgoing>, to: &Target) -> usize {
+        if self.0.turns.is_on() {
+            return self.0.broadcast_in_turn(packet, to);
+        }
         if self.goes_out(to) {
-            let address = match &to.rooms[..] {
-                [room] => Address::Room(room.wire_name().into_owned()),
-                _ => Address::All,
-            };
             let data = write::broadcast(packet.args(), to, None);
-            self.0.publish(MessageKind::Broadcast, data, packet.attachments().to_vec(), address, None);
+            let attachments = packet.attachments().to_vec();
+            self.0.publish(MessageKind::Broadcast, data, attachments, Address::of(to), Waiter::Nobody);
         }
         self.0.local.broadcast(packet, to)
     }
@@ -112,9 +112,14 @@ impl Adapter for ClusterAdapter {
                     (MessageKind::DisconnectSockets, write::disconnect(to, *close))
                 }
             };
-            self.0.publish(kind, data, Vec::new(), Address::All, None);
+            self.0.publish(kind, data, Vec::new(), Address::All, Waiter::Nobody);
         }
-        self.0.local.act(action, to);
+        if !matches!(action, Action::Disconnect { .. }) {
+            return self.0.local.act(action, to);
+        }
+        // Who is disconnected gets what was emitted before.
+        let (shared, to) = (self.0.clone(), to.clone());
+        self.in_turn(Box::new(move || shared.local.act(action, &to)));
     }
 
     fn members(&self, to: &Target) -> Vec<Arc<dyn Member>> {
@@ -143,7 +148,7 @@ impl Adapter for ClusterAdapter {
         match asks {
             None => {
                 let data = write::event(&args, None);
-                self.0.publish(MessageKind::ServerSideEmit, data, attachments, Address::All, None);
+                self.0.publish(MessageKind::ServerSideEmit, data, attachments, Address::All, Waiter::Nobody);
             }
             Some(ServerAsk { answers, timeout }) => {
                 let (id, _) = self.0.request(Asker::Programs(Arc::downgrade(&answers)), timeout);
@@ -166,6 +171,14 @@ impl Adapter for ClusterAdapter {
             }
             self.0.line.count(self.0.options.request_timeout).await.map_err(unreachable)
         })
+    }
+
+    fn sessions(&self) -> Option<&dyn Sessions> {
+        self.0.line.bus.sessions()
+    }
+
+    fn in_turn(&self, then: Box<dyn FnOnce() + Send>) {
+        self.0.turns.then(then, self.0.home.get());
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::outbox::Address;
+use super::outbox::{Address, Waiter};
 use super::shared::Shared;
 use crate::{Membership, MessageKind};
 
@@ -41,7 +41,8 @@ impl Shared {
             Membership::Heartbeat => (Some(self.beat(now)), self.bury(now)),
             Membership::Counted => (None, None),
         };
-        [sweep, beat, expiry, self.settle(now)].into_iter().flatten().min()
+        let turn = self.turns.tick(now, self.home.get());
+        [sweep, beat, expiry, turn, self.settle(now)].into_iter().flatten().min()
     }
 
     /// Says that this node is still there, if it has not spoken for a while.
@@ -52,7 +53,7 @@ impl Shared {
         if due(told) > now {
             return due(told);
         }
-        self.publish(MessageKind::Heartbeat, Bytes::new(), Vec::new(), Address::All, None);
+        self.publish(MessageKind::Heartbeat, Bytes::new(), Vec::new(), Address::All, Waiter::Nobody);
         due(now)
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Everything passes through one [`Shared`](shared::Shared) for each namespace. On the way out a message waits in the
 //! outbox, from which one task publishes; on the way in `receive` reads it and calls the local rooms and the
-//! namespace's [`Home`](crate::Home). `requests` holds what this node asks, `questions` what it is asked. The tasks, one
+//! namespace's [`Home`](crate::Home). `requests` holds what this node asks, `questions` what it is asked, and
+//! `turns` what it broadcasts and may not deliver before it has its place among what all broadcast. The tasks, one
 //! that publishes, one that keeps time and one that subscribes while that is to be done, hold all this weakly.
 
 mod adapter;
@@ -20,6 +21,7 @@ mod requests;
 mod setup;
 mod shared;
 mod subscription;
+mod turns;
 mod write;
 
 pub use setup::Cluster;

@@ -74,6 +74,10 @@ impl Health {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner).subscription
     }
 
+    pub(super) fn is_down(&self) -> bool {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).is_down()
+    }
+
     fn set(&self, error: Option<&BusError>, which: impl Fn(&mut Failing) -> &mut bool) {
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
         let was_down = failing.is_down();

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::nodes::Node;
 use super::shared::Shared;
-use crate::{Bus, BusError, Message, MessageKind, Posting, To};
+use crate::{Bus, BusError, Message, MessageKind, Posting, Target, To};
 
 /// What the tasks of a namespace share with its adapter, and need when that is gone.
 #[derive(Debug)]
@@ -39,8 +39,17 @@ pub(super) struct Outbox {
 pub(super) struct Letter {
     pub(super) message: Message,
     pub(super) to: Address,
+    pub(super) waiter: Waiter,
+}
+
+/// Whom it concerns if a message is not taken.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    Nobody,
     /// The request that the message carries, which fails with it.
-    pub(super) request: Option<Arc<str>>,
+    Request(Arc<str>),
+    /// The broadcast that is delivered here when it has its place.
+    Turn(u64),
 }
 
 #[derive(Debug)]
@@ -156,6 +165,14 @@ impl Letter {
 }
 
 impl Address {
+    /// Where a broadcast goes that asks nothing.
+    pub(super) fn of(to: &Target) -> Self {
+        match &to.rooms[..] {
+            [room] => Self::Room(room.wire_name().into_owned()),
+            _ => Self::All,
+        }
+    }
+
     fn as_to(&self) -> To<'_> {
         match self {
             Self::All => To::All,

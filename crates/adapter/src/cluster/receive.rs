@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::nodes::Node;
-use super::outbox::Address;
+use super::outbox::{Address, Waiter};
 use super::questions::Verdict;
 use super::read::{self, LONGEST_ID, read};
 use super::relay::Relay;
@@ -12,7 +12,8 @@ use super::request::Request;
 use super::shared::Shared;
 use super::write;
 use crate::{
-    Action, Adapter, Answers, Home, Membership, Message, MessageKind, RemoteSocket, ServerAnswer, Target,
+    Action, Adapter, Answers, Home, Incoming, Membership, Message, MessageKind, Offset, RemoteSocket,
+    ServerAnswer, Target,
 };
 
 /// A program that emits without being a node: it is never waited for and asks nothing.
@@ -20,9 +21,13 @@ const EMITTER: &str = "emitter";
 
 impl Shared {
     /// Does what a message says. What cannot be understood is counted, and otherwise ignored.
-    pub(super) fn receive(&self, message: Message) {
+    pub(super) fn receive(&self, Incoming { message, offset, past }: Incoming) {
         if message.node == self.line.node {
-            return self.echo();
+            self.echo();
+            if let Some(offset) = offset.filter(|_| message.kind == MessageKind::Broadcast) {
+                self.back(message, offset);
+            }
+            return;
         }
         if message.namespace.as_ref().is_some_and(|namespace| *namespace != self.line.namespace) {
             return;
@@ -42,18 +47,46 @@ impl Shared {
                 self.requests.node(&message.node);
             }
         }
-        if self.obey(message, is_node).is_none() {
+        let done = match offset {
+            Some(offset) if past => self.remember(message, offset),
+            None if past => Some(()),
+            offset => self.obey(message, is_node, offset),
+        };
+        if done.is_none() {
             self.vitals.ignored();
         }
     }
 
+    /// A broadcast of this node has come back.
+    fn back(&self, message: Message, offset: Offset) {
+        if self.turns.is_on()
+            && let Some(home) = self.home.get()
+            && let Some(message) = self.turns.back(message, offset, home)
+        {
+            // Clients that were away have missed it.
+            self.remember(message, offset);
+        }
+    }
+
+    /// Has a broadcast kept that is not delivered any more.
+    fn remember(&self, message: Message, offset: Offset) -> Option<()> {
+        if message.kind == MessageKind::Broadcast {
+            let broadcast: read::Broadcast<'_> = read(&message.data)?;
+            let args = broadcast.args(&message.data)?;
+            if broadcast.request.is_none() {
+                self.home.get()?.past(args, message.attachments, &broadcast.opts.into_target(), offset);
+            }
+        }
+        Some(())
+    }
+
     /// `None` if the message is malformed, or more than is taken.
-    fn obey(&self, message: Message, is_node: bool) -> Option<()> {
+    fn obey(&self, message: Message, is_node: bool, offset: Option<Offset>) -> Option<()> {
         let Message { kind, node, data, attachments, .. } = message;
         let home = self.home.get()?;
         match kind {
             MessageKind::InitialHeartbeat if is_node && self.membership == Membership::Heartbeat => {
-                self.publish(MessageKind::Heartbeat, Bytes::new(), Vec::new(), Address::All, None);
+                self.publish(MessageKind::Heartbeat, Bytes::new(), Vec::new(), Address::All, Waiter::Nobody);
             }
             MessageKind::InitialHeartbeat | MessageKind::Heartbeat => {}
             MessageKind::AdapterClose if is_node => self.gone(&node),
@@ -69,7 +102,7 @@ impl Shared {
                     }
                     None => {
                         let target = broadcast.opts.into_target();
-                        home.broadcast(args, attachments, &target, &mut |packet| {
+                        home.broadcast(args, attachments, &target, offset, &mut |packet| {
                             self.local.broadcast(packet, &target);
                         });
                     }

@@ -14,13 +14,18 @@ use super::keeper::keep;
 use super::left::Left;
 use super::nodes::{Node, Nodes};
 use super::outage::{Health, Vitals};
-use super::outbox::{Address, Letter, Line, Outbox, Posted, publish};
+use super::outbox::{Address, Letter, Line, Outbox, Posted, Waiter, publish};
 use super::questions::Questions;
 use super::request::{Asker, Request};
 use super::requests::Requests;
 use super::setup::{LONGEST, Options};
 use super::subscription::Subscription;
-use crate::{AdapterError, BusError, Home, LocalAdapter, Membership, Message, MessageKind};
+use super::turns::{Pending, Turns};
+use super::write;
+use crate::{
+    Adapter, AdapterError, BusError, Home, LocalAdapter, Membership, Message, MessageKind, Outgoing, Reach,
+    Target,
+};
 
 /// What an adapter and its tasks share; the tasks hold it weakly.
 pub(super) struct Shared {
@@ -38,6 +43,7 @@ pub(super) struct Shared {
     pub(super) nodes: Nodes,
     pub(super) requests: Requests,
     pub(super) questions: Questions,
+    pub(super) turns: Turns,
     /// Whether all other nodes have had the time to say that they are there.
     pub(super) settled: watch::Sender<bool>,
     /// When they will have had it.
@@ -80,6 +86,7 @@ impl Shared {
             nodes: Nodes::default(),
             requests: Requests::default(),
             questions: Questions::default(),
+            turns: Turns::default(),
             settled: watch::Sender::new(cluster.bus.membership() != Membership::Heartbeat),
             settles: Mutex::default(),
             told: Mutex::new(Instant::now()),
@@ -95,6 +102,9 @@ impl Shared {
         if self.home.set(home).is_err() {
             return;
         }
+        if self.history().is_some() {
+            self.turns.turn_on();
+        }
         let publisher =
             publish(self.outbox.open(), self.line.clone(), self.options.request_timeout, self.me.clone());
         let publisher = self.runtime.spawn(publisher);
@@ -103,9 +113,17 @@ impl Shared {
         self.subscribe();
     }
 
+    /// How far back messages are wanted, of a bus that keeps them.
+    pub(super) fn history(&self) -> Option<Duration> {
+        self.line.bus.sessions()?;
+        self.home.get()?.history()
+    }
+
     /// Takes leave of the other nodes; returns the task that does what is left to do.
     pub(super) fn close(&self) -> Option<JoinHandle<()>> {
-        let last = self.letter(MessageKind::AdapterClose, Bytes::new(), Vec::new(), Address::All, None);
+        self.turns.give_up(self.home.get());
+        let last =
+            self.letter(MessageKind::AdapterClose, Bytes::new(), Vec::new(), Address::All, Waiter::Nobody);
         if !self.outbox.close(last, &self.line) {
             return None;
         }
@@ -122,10 +140,10 @@ impl Shared {
         data: Bytes,
         attachments: Vec<Bytes>,
         to: Address,
-        request: Option<Arc<str>>,
+        waiter: Waiter,
     ) -> bool {
         let to_all = matches!(to, Address::All);
-        let letter = self.letter(kind, data, attachments, to, request);
+        let letter = self.letter(kind, data, attachments, to, waiter);
         match self.outbox.post(letter, &self.line, self.options.publish_budget) {
             Posted::Queued if to_all => {
                 *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -149,7 +167,7 @@ impl Shared {
 
     /// Queues an answer.
     pub(super) fn reply(&self, kind: MessageKind, to: &Node, data: Bytes, attachments: Vec<Bytes>) {
-        self.publish(kind, data, attachments, Address::Node(to.clone()), None);
+        self.publish(kind, data, attachments, Address::Node(to.clone()), Waiter::Nobody);
     }
 
     /// A message was published, or could not be.
@@ -164,9 +182,35 @@ impl Shared {
             let kind = letter.message.kind;
             tracing::warn!(target: "socketio::adapter", ?kind, size = letter.message.size(), reason, "{error}");
         }
-        if let Some(request) = &letter.request {
-            self.requests.give_up(request, |_| unreachable(error));
+        match &letter.waiter {
+            Waiter::Nobody => {}
+            Waiter::Request(request) => self.requests.give_up(request, |_| unreachable(error)),
+            Waiter::Turn(ticket) if matches!(error, BusError::Refused(_)) => {
+                self.turns.refused(*ticket, self.home.get());
+            }
+            Waiter::Turn(_) => self.turns.give_up(self.home.get()),
         }
+    }
+
+    /// Broadcasts what is delivered here when it has its place; returns how many sockets of this node it is for.
+    pub(super) fn broadcast_in_turn(&self, packet: &Outgoing, to: &Target) -> usize {
+        let is_here = to.flags.reach != Reach::Elsewhere;
+        let members = is_here.then(|| self.local.members(to));
+        let reached = members.as_ref().map_or(0, Vec::len);
+        let (args, attachments) = (packet.args().clone(), packet.attachments().to_vec());
+        let data = write::broadcast(&args, to, None);
+        let goes_out = to.flags.reach != Reach::Here && self.outbox.is_open();
+        let pending =
+            Pending { data: data.clone(), args, attachments: attachments.clone(), to: to.clone(), members };
+        let is_first = self.turns.wait(pending, !goes_out || self.health.is_down(), |ticket| {
+            let (kind, waiter) = (MessageKind::Broadcast, Waiter::Turn(ticket));
+            goes_out && self.publish(kind, data, attachments, Address::of(to), waiter)
+        });
+        if is_first {
+            self.wake.notify_one();
+        }
+        self.turns.deliver(self.home.get());
+        reached
     }
 
     /// Says that this node is there, now that it hears who else is.
@@ -174,7 +218,7 @@ impl Shared {
         if self.membership != Membership::Heartbeat {
             return;
         }
-        self.publish(MessageKind::InitialHeartbeat, Bytes::new(), Vec::new(), Address::All, None);
+        self.publish(MessageKind::InitialHeartbeat, Bytes::new(), Vec::new(), Address::All, Waiter::Nobody);
         let settles = Instant::now() + self.options.settle_time;
         *self.settles.lock().unwrap_or_else(PoisonError::into_inner) = Some(settles);
         self.settled.send_replace(self.options.settle_time.is_zero());
@@ -238,7 +282,7 @@ impl Shared {
 
     /// Publishes the message of a request, or gives that up.
     pub(super) fn ask(&self, id: &Arc<str>, kind: MessageKind, data: Bytes, attachments: Vec<Bytes>) {
-        if !self.publish(kind, data, attachments, Address::All, Some(id.clone())) {
+        if !self.publish(kind, data, attachments, Address::All, Waiter::Request(id.clone())) {
             self.requests.give_up(id, |_| AdapterError::Unreachable("the message was not taken".into()));
         }
     }
@@ -281,11 +325,11 @@ impl Shared {
         data: Bytes,
         attachments: Vec<Bytes>,
         to: Address,
-        request: Option<Arc<str>>,
+        waiter: Waiter,
     ) -> Letter {
         let namespace = Some(self.line.namespace.clone());
         let message = Message::new(kind, namespace, self.line.node.clone(), data, attachments);
-        Letter { message, to, request }
+        Letter { message, to, waiter }
     }
 }
 

@@ -58,7 +58,7 @@ impl Shared {
             return;
         }
         let error = match incoming {
-            Ok(incoming) => return self.receive(incoming.message),
+            Ok(incoming) => return self.receive(incoming),
             Err(error) => error,
         };
         let wait = {
@@ -74,6 +74,7 @@ impl Shared {
             self.health.subscription(Some(&error));
             state.next_wait()
         };
+        self.turns.give_up(self.home.get());
         let task = subscribe(self.me.clone(), self.line.clone(), Some(wait), self.options.request_timeout);
         self.runtime.spawn(task);
     }
@@ -86,9 +87,16 @@ impl Shared {
         self.subscription.lock().failed = None;
         let inbox = self.subscription.inbox.fetch_add(1, Ordering::AcqRel) + 1;
         let shared = self.me.clone();
-        Some(Inbox::new(move |incoming| {
+        let hears = Inbox::new(move |incoming| {
             if let Some(shared) = shared.upgrade() {
                 shared.hear(inbox, incoming);
+            }
+        });
+        let Some(history) = self.history() else { return Some(hears) };
+        let shared = self.me.clone();
+        Some(hears.with_history(history, move |offset| {
+            if let Some(home) = shared.upgrade().as_ref().and_then(|shared| shared.home.get()) {
+                home.begin(offset);
             }
         }))
     }

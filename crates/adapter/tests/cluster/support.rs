@@ -177,6 +177,7 @@ impl Home for FakeHome {
         args: Bytes,
         attachments: Vec<Bytes>,
         _: &Target,
+        _: Option<Offset>,
         deliver: &mut dyn FnMut(&Arc<Outgoing>),
     ) {
         deliver(&outgoing(args, attachments, None));

@@ -4,8 +4,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tower_socketio_adapter::{
-    Adapter, Answers, Flags, Frame, Frames, Handle, Home, Member, Outgoing, RemoteSocket, Room, ServerAnswer,
-    Target,
+    Adapter, Answers, Flags, Frame, Frames, Handle, Home, Member, Offset, Outgoing, RemoteSocket, Room,
+    ServerAnswer, Target,
 };
 
 /// What happened to the members that share it, in order.
@@ -93,7 +93,14 @@ pub(crate) fn poll<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<
 pub(crate) struct Sharing;
 
 impl Home for Sharing {
-    fn broadcast(&self, args: Bytes, _: Vec<Bytes>, _: &Target, deliver: &mut dyn FnMut(&Arc<Outgoing>)) {
+    fn broadcast(
+        &self,
+        args: Bytes,
+        _: Vec<Bytes>,
+        _: &Target,
+        _: Option<Offset>,
+        deliver: &mut dyn FnMut(&Arc<Outgoing>),
+    ) {
         assert_eq!(args, packet(None).args());
         deliver(&packet(None));
     }

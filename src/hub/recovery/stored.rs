@@ -1,0 +1,130 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use tower_socketio_adapter::{Offset, Room, StoredSession};
+
+use super::keep::let_go;
+use super::session::Session;
+use super::{Pass, Trail};
+use crate::hub::{Extensions, Lease, Name, Socket};
+
+/// How long is waited before each attempt to find a session: a client may be here before its former node has noticed that
+/// it is gone and has stored it.
+const ATTEMPTS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(150)];
+
+/// What a session says beside what Node's says, as a client may have missed only what came since.
+#[derive(Serialize, Deserialize)]
+struct Notes {
+    /// The place of the latest packet when the client left.
+    left: String,
+    /// That of the last packet that was for it.
+    sent: String,
+    /// That up to which none is for it, whatever it says.
+    floor: String,
+}
+
+/// Sessions that all nodes have.
+impl Socket {
+    /// Stores the session of a client that leaves, for all nodes.
+    pub(super) fn store(&self, session: &Session) {
+        let Some(pid) = self.pid() else { return };
+        let data = self.extensions().get::<Value>().unwrap_or_else(|| json!({}));
+        let rooms = [Room::new(self.id())].into_iter().chain(session.rooms.iter().cloned()).collect();
+        let mut stored = StoredSession::new(self.id().to_owned(), pid, rooms, data.to_string().into());
+        let text = Offset::to_string;
+        let (sent, floor) = (session.trail.sent.get(), session.trail.floor.get());
+        let notes = Notes { left: text(&session.left), sent: text(&sent), floor: text(&floor) };
+        stored.notes = serde_json::to_vec(&notes).map(Bytes::from).unwrap_or_default();
+        let (space, hub) = (self.space().clone(), self.io().hub().clone());
+        let Some(window) = space.log().map(|log| log.keep().options().window) else { return };
+        hub.spawn_awaited(async move {
+            if let Some(sessions) = space.adapter().sessions()
+                && let Err(error) = sessions.save(&stored, window).await
+            {
+                tracing::debug!(target: "socketio::namespace", %error, "a session is not stored");
+            }
+        });
+    }
+
+    /// Has the session of a client that comes back brought to this node, wherever it was.
+    pub(crate) async fn recall(lease: &Lease, pass: &Pass) {
+        let space = lease.space();
+        let (Some(log), Some(sessions)) = (space.log(), space.adapter().sessions()) else { return };
+        let keep = log.keep();
+        for wait in ATTEMPTS {
+            sleep(wait).await;
+            let is_here = pass.id().is_some_and(|id| space.adapter().find(id).is_some());
+            let kept = keep.session(pass.key());
+            if is_here || kept.as_ref().is_some_and(|session| session.is_ours.load(Ordering::Acquire)) {
+                return;
+            }
+            match sessions.take(pass.pid()).await {
+                Ok(Some(stored)) => {
+                    let Some(session) = Session::foreign(stored, pass, lease) else { return };
+                    match kept.filter(|kept| kept.left == session.left) {
+                        // It was here: what cannot be told is still there.
+                        Some(kept) => kept.is_ours.store(true, Ordering::Release),
+                        None => let_go(keep.save(Arc::new(session))),
+                    }
+                    return;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(target: "socketio::namespace", %error, "sessions are out of reach");
+                    if let Some(kept) = kept {
+                        kept.is_ours.store(true, Ordering::Release);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Session {
+    /// The session of a client that was at another node.
+    fn foreign(stored: StoredSession, pass: &Pass, lease: &Lease) -> Option<Self> {
+        if pass.id().is_some_and(|id| *id != *stored.id) || stored.id.is_empty() {
+            return None;
+        }
+        let trail = Trail::foreign(pass);
+        let notes = serde_json::from_slice::<Notes>(&stored.notes).ok();
+        let places = notes.and_then(|Notes { left, sent, floor }| {
+            Some((left.parse().ok()?, sent.parse().ok()?, floor.parse().ok()?))
+        });
+        // Of what Node's does not say nothing is taken for granted.
+        let (left, sent, floor) = places.unwrap_or((Offset::MAX, Offset::MAX, Offset::ZERO));
+        trail.sent.set(sent);
+        trail.floor.set(floor);
+        let extensions = Extensions::default();
+        if let Ok(data) = serde_json::from_slice::<Value>(&stored.data)
+            && !is_nothing(&data)
+        {
+            extensions.insert(data);
+        }
+        let rooms: Vec<_> = stored.rooms.into_iter().filter(|room| *room != *stored.id).collect();
+        let user = rooms.iter().find(|room| room.is_user()).cloned();
+        Some(Self {
+            id: Name::from(&*stored.id),
+            trail,
+            size: Self::size_of(&rooms, &extensions) + stored.data.len(),
+            rooms,
+            user,
+            extensions,
+            left,
+            at: Instant::now(),
+            lease: lease.again(),
+            is_foreign: true,
+            is_ours: AtomicBool::new(true),
+        })
+    }
+}
+
+fn is_nothing(data: &Value) -> bool {
+    data.is_null() || data.as_object().is_some_and(serde_json::Map::is_empty)
+}
