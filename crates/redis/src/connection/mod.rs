@@ -10,7 +10,7 @@
 //!   [`Sink`] what is published, in order, called from the connection's own task: while it works nothing is read, so
 //!   nothing piles up here, but in Redis, which drops a subscriber that does not keep up. When a connection is lost all
 //!   subscriptions are: [`Sink::lost`] is called once, and the next [`subscribe`](Subscriber::subscribe) connects again.
-//! - [`Plan::dedicated`] connects for commands that block, such as `XREAD BLOCK`.
+//! - [`Commands::dedicated`] connects for commands that block, such as `XREAD BLOCK`.
 //!
 //! ```text
 //! let plan = Arc::new(Plan::new(&"redis://localhost".into())?);
