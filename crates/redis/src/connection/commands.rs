@@ -28,7 +28,7 @@ pub(crate) struct Job {
 pub(crate) struct Commands {
     plan: Arc<Plan>,
     /// The connection to the one server.
-    single: Link,
+    single: Arc<Link>,
     cluster: Mutex<Cluster>,
     /// Whoever asks for the topology holds it.
     refreshing: tokio::sync::Mutex<Option<Instant>>,
@@ -108,7 +108,7 @@ impl Commands {
             true => Some(self.primary(key.as_ref()).await?),
             false => None,
         };
-        self.plan.dedicated(node.as_ref()).await
+        self.plan.dial(node.as_ref(), None, None).await
     }
 
     /// Returns the primary of a key or shard channel, as far as is known.
@@ -248,7 +248,7 @@ impl Commands {
 
     fn link(&self, node: &Address) -> Arc<Link> {
         let mut cluster = self.cluster();
-        let link = || Arc::new(Link::new(self.plan.clone(), Some(node.clone())));
+        let link = || Link::new(self.plan.clone(), Some(node.clone()));
         cluster.links.entry(node.clone()).or_insert_with(link).clone()
     }
 
@@ -264,7 +264,7 @@ impl fmt::Debug for Commands {
 }
 
 /// Runs commands on one server in one round trip.
-async fn run_on(link: &Link, commands: &[&Cmd]) -> Vec<RedisResult<Value>> {
+async fn run_on(link: &Arc<Link>, commands: &[&Cmd]) -> Vec<RedisResult<Value>> {
     let mut pipeline = Pipeline::with_capacity(commands.len());
     for command in commands {
         pipeline.add_command((*command).clone());
