@@ -52,6 +52,16 @@ impl Job {
     pub(crate) fn anywhere(command: Cmd) -> Self {
         Self { key: None, command }
     }
+
+    /// Returns the parts of the command.
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> Vec<&[u8]> {
+        let part = |part| match part {
+            redis::Arg::Simple(bytes) => bytes,
+            _ => unreachable!("no command here has a cursor"),
+        };
+        self.command.args_iter().map(part).collect()
+    }
 }
 
 impl Commands {
