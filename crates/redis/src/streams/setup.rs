@@ -39,6 +39,8 @@ pub struct StreamsAdapter {
     options: Options,
 }
 
+const DAY: Duration = Duration::from_secs(60 * 60 * 24);
+
 impl StreamsAdapter {
     /// Describes the adapter, with the options at their defaults; nothing is connected yet.
     pub(crate) fn new(server: RedisServer) -> Self {
@@ -80,11 +82,11 @@ impl StreamsAdapter {
         self
     }
 
-    /// About how many entries a stream keeps (default: 10 000).
+    /// About how many entries a stream keeps (default: 10 000); at least one.
     ///
     /// It has to hold what is sent while a node connects again, and for recovery while clients do.
     pub fn max_len(mut self, entries: u64) -> Self {
-        self.options.max_len = entries;
+        self.options.max_len = entries.max(1);
         self
     }
 
@@ -94,9 +96,9 @@ impl StreamsAdapter {
         self
     }
 
-    /// How long a read waits for entries (default: 5 s). A server that is silent for 5 s more is given up.
+    /// How long a read waits for entries (default: 5 s); at most a day. A server that is silent for 5 s more is given up.
     pub fn block_time(mut self, time: Duration) -> Self {
-        self.options.block_time = time;
+        self.options.block_time = time.min(DAY);
         self
     }
 
