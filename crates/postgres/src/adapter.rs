@@ -74,7 +74,7 @@ impl PostgresAdapter {
             max_attachment: 64 << 20,
             cleanup_interval: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
-            probe_interval: Duration::from_secs(5),
+            probe_interval: Duration::from_secs(2),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -131,10 +131,11 @@ impl PostgresAdapter {
         self
     }
 
-    /// How long Postgres may say nothing on a connection before it is asked whether it is there, and may then take to
-    /// answer (default: 5 s; at least 100 ms).
+    /// How long Postgres may say nothing on a connection before it is asked whether it is there (default: 2 s; at least
+    /// 100 ms). To answer it has twice as long.
     ///
-    /// So after three of these at the latest a database that hangs is noticed, and what waits for it fails.
+    /// So after four of these at the latest, 8 s, a database that hangs is noticed, and what waits for it fails. A
+    /// large message has to pass in that time, too: over a slow line it may need more.
     pub fn probe_interval(mut self, interval: Duration) -> Self {
         self.probe_interval = interval.max(SHORTEST);
         self

@@ -18,7 +18,7 @@ use crate::{PostgresAdapter, selection};
 /// `@socket.io/postgres-emitter`. Clones share one connection, which is made anew when it is lost. Whoever chooses
 /// recipients gets another emitter, so one can be kept and used again.
 ///
-/// All it does resolves when Postgres has it, and says nothing of who gets it. If Postgres hangs that fails after three
+/// All it does resolves when Postgres has it, and says nothing of who gets it. If Postgres hangs that fails after four
 /// times the [`probe_interval`](PostgresAdapter::probe_interval) at the latest.
 ///
 /// ```no_run

@@ -46,8 +46,9 @@
 //!
 //! # The database
 //!
-//! A server has two connections, one that listens to all its namespaces and one for all else; an emitter has one. They
-//! need a session of their own: with PgBouncer that is `pool_mode = session`, and a standby cannot be listened to.
+//! Its encoding is UTF-8; others cannot have every message. A server has two connections, one that listens to all its
+//! namespaces and one for all else; an emitter has one. They need a session of their own: with PgBouncer that is
+//! `pool_mode = session`, and a standby cannot be listened to.
 //!
 //! The table is made by [`connect`](PostgresAdapter::connect) if it is missing, which needs the right to do so. Where it
 //! is to be made by hand:
@@ -90,6 +91,7 @@ mod adapter;
 mod bus;
 mod channel;
 mod deliver;
+mod ear;
 mod emitter;
 mod error;
 #[cfg(test)]
