@@ -42,8 +42,8 @@ impl Pen {
             |note: &Result<Note, _>| matches!(note, Ok(Note { body: Body::Attached { .. }, .. }));
         // If this fails the others go nevertheless.
         let attach = match notes.iter().any(is_attached) {
-            true => self.attach(table).await.map(Some).map_err(|error| self.failed(&error)),
-            false => Ok(None),
+            true => self.attach(table).await.map_err(|error| self.failed(&error)),
+            false => Ok(&self.notify),
         };
         let sends = notes.into_iter().map(|note| async { self.send(note?, &attach).await });
         in_order(sends).await
@@ -54,13 +54,12 @@ impl Pen {
         self.attach.get_or_try_init(|| table.prepare_insert(&self.link.client)).await
     }
 
-    async fn send(&self, note: Note, attach: &Result<Option<&Statement>, BusError>) -> Result<(), BusError> {
+    async fn send(&self, note: Note, attach: &Result<&Statement, BusError>) -> Result<(), BusError> {
         let channel = note.channel.name();
         let sent = match &note.body {
             Body::Whole(envelope) => self.execute(&self.notify, &[&channel, envelope]).await,
             Body::Attached { envelope, head, tail } => match attach {
-                Ok(Some(attach)) => self.execute(attach, &[envelope, &channel, head, tail]).await,
-                Ok(None) => unreachable!("it was prepared for this note"),
+                Ok(attach) => self.execute(attach, &[envelope, &channel, head, tail]).await,
                 Err(error) => return Err(again(error)),
             },
         };
@@ -129,6 +128,7 @@ mod tests {
     use super::*;
     use crate::channel::Channel;
     use crate::fake::Fake;
+    use crate::note::Limits;
 
     const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -146,7 +146,7 @@ mod tests {
         let data = format!("{{\"packet\":[\"{text}\"]}}").into();
         let kind = MessageKind::ServerSideEmit;
         let message = Message::new(kind, Some("/".into()), "a".into(), data, Vec::new());
-        Note::new(&message, Channel::new("socket.io", "/"), threshold)
+        Note::new(&message, Channel::new("socket.io", "/"), Limits { threshold, largest: 1 << 20 })
     }
 
     /// What was sent for each note, in short.
