@@ -39,8 +39,8 @@
 //! goes in one round trip. Answers go to all nodes as well, which ignore those of others.
 //!
 //! What is binary, or longer than [`payload_threshold`](PostgresAdapter::payload_threshold), is inserted in a table by
-//! the same statement and fetched by each other node: one more round trip, and a row that is written to disk and removed
-//! half a minute later.
+//! the same statement and fetched by each other node: one more round trip, and a row that is removed half a minute later.
+//! Nothing waits until it is on the disk (`synchronous_commit` is off on that connection).
 //!
 //! Each namespace says every 5 s that it is there if it says nothing else, so many namespaces are many notifications.
 //!

@@ -25,6 +25,8 @@ pub(crate) struct Pen {
 
 impl Pen {
     pub(crate) async fn new(link: Arc<Link>) -> Result<Self, tokio_postgres::Error> {
+        // What lies in the table need not outlive the database, and all that follows would wait for the disk.
+        link.client.batch_execute("SET synchronous_commit TO off").await?;
         let types = [Type::TEXT, Type::TEXT];
         let notify = link.client.prepare_typed("SELECT pg_notify($1, $2)", &types).await?;
         Ok(Self { link, notify, attach: OnceCell::new() })
@@ -134,7 +136,9 @@ mod tests {
 
     async fn pen(server: &Fake) -> Pen {
         let pen = Pen::new(server.link(INTERVAL, None).await).await.unwrap();
-        assert!(server.heard()[0].ends_with("SELECT pg_notify($1, $2)"));
+        let heard = server.heard();
+        assert_eq!(heard[0], "Q SET synchronous_commit TO off");
+        assert!(heard[1].ends_with("SELECT pg_notify($1, $2)"), "{heard:?}");
         pen
     }
 
