@@ -19,26 +19,27 @@
 //!
 //! Node servers join by the official adapters, whose formats these are. All servers must use the same one:
 //!
-//! | | [`sharded`](RedisAdapter::sharded) | [`classic`](RedisAdapter::classic) |
-//! |---|---|---|
-//! | Node's side | `createShardedAdapter` of `@socket.io/redis-adapter` 8.3 | `createAdapter` of `@socket.io/redis-adapter` 8.3, and older |
-//! | Redis | 7, Valkey | 6, Valkey |
-//! | a broadcast to one room goes to | nodes with members of the room | all nodes, which pass it over unread if nobody is in it |
-//! | any other broadcast goes to | all nodes | all nodes |
-//! | in a Redis Cluster | spread over its primaries by namespace and room | sent to every node of the cluster |
-//! | delivery | at most once, in each sender's order within a room | at most once, in each sender's order |
-//! | what is missed while disconnected | is lost | is lost |
-//! | recovery of a client's connection | on the same node | on the same node |
-//! | emitter | [`RedisEmitter`] | [`RedisEmitter`], and npm's `@socket.io/redis-emitter` |
+//! | | [`sharded`](RedisAdapter::sharded) | [`streams`](RedisAdapter::streams) | [`classic`](RedisAdapter::classic) |
+//! |---|---|---|---|
+//! | Node's side | `createShardedAdapter` of `@socket.io/redis-adapter` 8.3 | `@socket.io/redis-streams-adapter` 0.3 | `createAdapter` of `@socket.io/redis-adapter` 8.3, and older |
+//! | Redis | 7, Valkey | 6, Valkey | 6, Valkey |
+//! | a broadcast to one room goes to | nodes with members of the room | all nodes | all nodes, which pass it over unread if nobody is in it |
+//! | any other broadcast goes to | all nodes | all nodes | all nodes |
+//! | in a Redis Cluster | spread over its primaries by namespace and room | spread over streams by namespace | sent to every node of the cluster |
+//! | delivery | at most once, in each sender's order within a room | at least as long as the stream keeps it, in one order for all | at most once, in each sender's order |
+//! | what is missed while disconnected | is lost | comes later | is lost |
+//! | recovery of a client's connection | on the same node | on every node | on the same node |
+//! | emitter | [`RedisEmitter`] | by the stream | [`RedisEmitter`], and npm's `@socket.io/redis-emitter` |
 //!
-//! Take `sharded` unless there are Node servers that use the other: it costs less, and grows with a Redis Cluster.
+//! Take `sharded` unless clients are to recover on other nodes, or there are Node servers that use another: it costs least,
+//! and grows with a Redis Cluster.
 //!
 //! # Commands that Redis sees
 //!
-//! Each broadcast is one `PUBLISH` or `SPUBLISH`, and all that wait go in one pipeline. A process has one connection for
-//! commands and one that subscribes, whatever its number of namespaces; with a Redis Cluster, one of each to every
-//! primary. With `sharded` a room costs one `SSUBSCRIBE` when its first member comes and one `SUNSUBSCRIBE` when its last
-//! one leaves, in pipelines of up to 1000.
+//! Each broadcast is one `SPUBLISH`, `PUBLISH` or `XADD`, and all that wait go in one pipeline. A process has one
+//! connection for commands and one that subscribes, whatever its number of namespaces, and one for each stream that it
+//! reads; with a Redis Cluster, one of the first two to every primary that is needed. With `sharded` a room costs one
+//! `SSUBSCRIBE` when its first member comes and one `SUNSUBSCRIBE` when its last one leaves, in pipelines of up to 1000.
 //!
 //! # When Redis is away
 //!
@@ -71,6 +72,7 @@ mod emitter;
 mod error;
 mod publishing;
 mod sharded;
+mod streams;
 mod subscriptions;
 
 pub use adapter::RedisAdapter;
@@ -79,3 +81,4 @@ pub use connection::RedisServer;
 pub use emitter::RedisEmitter;
 pub use error::{ConnectError, EmitError};
 pub use sharded::{ShardedAdapter, SubscriptionMode};
+pub use streams::StreamsAdapter;
