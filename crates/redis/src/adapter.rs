@@ -37,7 +37,7 @@ impl RedisAdapter {
         ClassicAdapter::new(server.into())
     }
 
-    /// The adapter over streams, which keep messages, so that nodes and clients that were away hear them later.
+    /// The adapter over streams, which keep messages: nodes and clients that were away hear them later.
     ///
     /// ```no_run
     /// use tower_socketio_redis::RedisAdapter;
