@@ -1,4 +1,4 @@
-use crate::{ClassicAdapter, RedisServer, ShardedAdapter};
+use crate::{ClassicAdapter, RedisServer, ShardedAdapter, StreamsAdapter};
 
 /// The ways in which nodes talk over Redis; the [crate's page](crate) compares them.
 #[derive(Clone, Copy, Debug)]
@@ -35,5 +35,19 @@ impl RedisAdapter {
     /// ```
     pub fn classic(server: impl Into<RedisServer>) -> ClassicAdapter {
         ClassicAdapter::new(server.into())
+    }
+
+    /// The adapter over streams, which keep messages: nodes and clients that were away hear them later.
+    ///
+    /// ```no_run
+    /// use tower_socketio_redis::RedisAdapter;
+    ///
+    /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = RedisAdapter::streams("redis://localhost").max_len(100_000).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn streams(server: impl Into<RedisServer>) -> StreamsAdapter {
+        StreamsAdapter::new(server.into())
     }
 }

@@ -19,32 +19,39 @@
 //!
 //! Node servers join by the official adapters, whose formats these are. All servers must use the same one:
 //!
-//! | | [`sharded`](RedisAdapter::sharded) | [`classic`](RedisAdapter::classic) |
-//! |---|---|---|
-//! | Node's side | `createShardedAdapter` of `@socket.io/redis-adapter` 8.3 | `createAdapter` of `@socket.io/redis-adapter` 8.3, and older |
-//! | Redis | 7, Valkey | 6, Valkey |
-//! | a broadcast to one room goes to | nodes with members of the room | all nodes, which pass it over unread if nobody is in it |
-//! | any other broadcast goes to | all nodes | all nodes |
-//! | in a Redis Cluster | spread over its primaries by namespace and room | sent to every node of the cluster |
-//! | delivery | at most once, in each sender's order within a room | at most once, in each sender's order |
-//! | what is missed while disconnected | is lost | is lost |
-//! | recovery of a client's connection | on the same node | on the same node |
-//! | emitter | [`RedisEmitter`] | [`RedisEmitter`], and npm's `@socket.io/redis-emitter` |
+//! | | [`sharded`](RedisAdapter::sharded) | [`classic`](RedisAdapter::classic) | [`streams`](RedisAdapter::streams) |
+//! |---|---|---|---|
+//! | Node's side | `createShardedAdapter` of `@socket.io/redis-adapter` 8.3 | `createAdapter` of `@socket.io/redis-adapter` 8.3, and older | `@socket.io/redis-streams-adapter` 0.3 |
+//! | Redis | 7, Valkey | 6, Valkey | 6.2, Valkey; 7 for its sharded pub/sub |
+//! | a broadcast to one room goes to | nodes with members of the room | all nodes, which pass it over unread if nobody is in it | all nodes |
+//! | any other broadcast goes to | all nodes | all nodes | all nodes |
+//! | in a Redis Cluster | spread over its primaries by namespace and room | sent to every node of the cluster | on the primary of the stream, of which there can be several |
+//! | delivery | at most once, in each sender's order within a room | at most once, in each sender's order | once, in one order for all nodes; requests and answers at most once |
+//! | what is missed while disconnected | is lost | is lost | is read later, as far as the stream reaches back |
+//! | recovery of a client's connection | on the same node | on the same node | on any node |
+//! | emitter | [`RedisEmitter`] | [`RedisEmitter`], and npm's `@socket.io/redis-emitter` | [`RedisEmitter`], and Node's `@socket.io/redis-streams-emitter` |
 //!
-//! Take `sharded` unless there are Node servers that use the other: it costs less, and grows with a Redis Cluster.
+//! Take `sharded` unless there are Node servers that use another: it costs less, and grows with a Redis Cluster. Take
+//! `streams` if nothing may be lost while a node connects again, or if clients that come back may land on another node;
+//! every message is written, kept and read by every node then.
 //!
 //! # Commands that Redis sees
 //!
-//! Each broadcast is one `PUBLISH` or `SPUBLISH`, and all that wait go in one pipeline. A process has one connection for
-//! commands and one that subscribes, whatever its number of namespaces; with a Redis Cluster, one of each to every
-//! primary. With `sharded` a room costs one `SSUBSCRIBE` when its first member comes and one `SUNSUBSCRIBE` when its last
-//! one leaves, in pipelines of up to 1000.
+//! Each broadcast is one `SPUBLISH`, `PUBLISH` or `XADD`, and all that wait go in one pipeline. A process has one
+//! connection for commands and one that subscribes, whatever its number of namespaces, and one for each stream that it
+//! reads; with a Redis Cluster, one of the first two to every primary that is needed. With `sharded` a room costs one
+//! `SSUBSCRIBE` when its first member comes and one `SUNSUBSCRIBE` when its last one leaves, in pipelines of up to 1000.
+//!
+//! With `streams` broadcasts, joins, leaves and disconnects are one `XADD` each, of about as many bytes; a process has one
+//! connection more for each stream, on which it waits with `XREAD`. What a node has missed it reads by `XRANGE`. A client
+//! that goes away costs a `SET`, one that comes back a `GETDEL`.
 //!
 //! # When Redis is away
 //!
 //! `connect` fails if Redis cannot be reached. Later it may come and go: clients of this node get what this node emits,
 //! others miss it, requests fail at once, and one line in the log says so. Connections are made anew as soon as that
-//! works, and everything is subscribed to again. A Redis that stands still for less than 30 s loses no subscription: what
+//! works, and everything is subscribed to again. Over `streams` a node then hears what it has missed, in order and once;
+//! what it emitted itself meanwhile others miss, too. A Redis that stands still for less than 30 s loses no subscription: what
 //! others had sent comes when it goes on.
 //!
 //! In a Redis Cluster subscriptions follow slots that move. A primary that dies is an outage for the whole node until a
@@ -71,6 +78,7 @@ mod emitter;
 mod error;
 mod publishing;
 mod sharded;
+mod streams;
 mod subscriptions;
 
 pub use adapter::RedisAdapter;
@@ -79,3 +87,4 @@ pub use connection::RedisServer;
 pub use emitter::RedisEmitter;
 pub use error::{ConnectError, EmitError};
 pub use sharded::{ShardedAdapter, SubscriptionMode};
+pub use streams::StreamsAdapter;

@@ -20,16 +20,6 @@ use crate::{ConnectError, RedisEmitter, RedisServer};
 /// of that package, with the same defaults, and have to be the same on all servers. Its `onlyPlaintext` has no counterpart,
 /// as it is known here without a search whether there is binary data.
 ///
-/// ```no_run
-/// use tower_socketio_adapter::Cluster;
-/// use tower_socketio_redis::RedisAdapter;
-///
-/// # async fn connect() -> Result<Cluster, Box<dyn std::error::Error>> {
-/// let cluster = RedisAdapter::streams("redis://localhost").max_len(100_000).connect().await?;
-/// # Ok(cluster)
-/// # }
-/// ```
-///
 /// In an outage what is emitted reaches this node's own clients only. What was trimmed from the stream before it was read
 /// is lost, which is logged as far as it can be seen.
 #[derive(Clone, Debug)]
