@@ -77,6 +77,12 @@ impl Seats {
         self.seats.get(seat).is_some_and(|state| state.inbox.is_some())
     }
 
+    /// Returns how many seats of a namespace are open.
+    pub(super) fn open_in(&self, namespace: &str) -> usize {
+        let open = |(seat, state): &(&Seat, &State)| *seat.namespace == *namespace && state.inbox.is_some();
+        self.seats.iter().filter(open).count()
+    }
+
     /// Opens a seat with these topics and those of its rooms, in the place of what it was open with.
     pub(super) fn open(
         &mut self,
@@ -328,7 +334,7 @@ mod tests {
             seats.open(&seat(node), inbox(), [topic("main")], |_| None);
         }
         settle(&mut seats, &mut server);
-        assert_eq!(seats.hearers(&topic("main")).len(), 2);
+        assert_eq!((seats.hearers(&topic("main")).len(), seats.open_in("/"), seats.open_in("/x")), (2, 2, 0));
         seats.remove(&seat("a"));
         settle(&mut seats, &mut server);
         assert_eq!((server.len(), seats.hearers(&topic("main")).len()), (1, 1));
