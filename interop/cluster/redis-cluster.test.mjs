@@ -1,6 +1,10 @@
 // G13, G14, H8: sharded channels and streams on a Redis cluster of three primaries and three replicas.
-import { essentials, everything } from "./suite/all.mjs";
-import { onRedisCluster } from "./support/use.mjs";
+import { essentials, everything, messages } from "./suite/all.mjs";
+import { MIXED, UNMIXED } from "./support/clusters.mjs";
+import { inTurns, onRedisCluster } from "./support/use.mjs";
 
-everything("G13", "sharded on a Redis cluster", onRedisCluster(), { adapter: "sharded" });
-essentials("G14", "streams on a Redis cluster", onRedisCluster(), { adapter: "streams-sharded" });
+const one = inTurns(onRedisCluster());
+const sharded = { adapter: "sharded" };
+everything("G13", "sharded on a Redis cluster", one, sharded, MIXED);
+messages("G13", "sharded on a Redis cluster", one, sharded, UNMIXED);
+essentials("G14", "streams on a Redis cluster", one, { adapter: "streams-sharded" });

@@ -10,7 +10,10 @@ import { users } from "./users.mjs";
 /** Every operation, on every mix of nodes that there is, over what `engine` starts. */
 export const everything = on([broadcasts, acks, sockets, programs, oddNames, users]);
 
-/** Those that show that nodes reach each other. */
+/** Those in which it matters which channel a message takes. */
+export const messages = on([broadcasts, oddNames]);
+
+/** Those that show that nodes reach each other, and ask each other. */
 export const essentials = on([acks, sockets]);
 
 /** Clients of the old protocol with ids that are not as long as others. */
@@ -18,8 +21,8 @@ export const withShortIds = (row, label, engine) =>
   on([shortIds])(row, label, engine, { "id-prefix": "short", namespaces: ["/"] });
 
 function on(parts) {
-  return (row, label, engine, options = {}) => {
-    for (const kinds of MIXES) {
+  return (row, label, engine, options = {}, mixes = MIXES) => {
+    for (const kinds of mixes) {
       describe(`${label}, ${kinds.join(" + ")}`, () => {
         const cluster = shared(row, label, kinds, engine, options);
         for (const part of parts) part(cluster);

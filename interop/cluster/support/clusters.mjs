@@ -16,6 +16,9 @@ export const NAMESPACES = ["/", "/chat", "/odd**", "/oddities", "/even[a-z]"];
  */
 export const MIXES = CLUSTER_NODE ? [["node", "rust"], ["rust", "rust", "rust"]] : [["node", "node"]];
 
+/** Where one cluster is enough, and where three nodes of one kind are. */
+export const [MIXED, UNMIXED] = [MIXES.slice(0, 1), MIXES.slice(1)];
+
 /** A cluster for all tests of a file: `engine()` starts what it needs, and gives options for the nodes and `stop`. */
 export function shared(row, label, kinds, engine, options = {}) {
   const cluster = new Cluster(row, label, kinds, options.adapter ?? label);

@@ -1,10 +1,18 @@
 // What a cluster needs of each engine: options for its nodes, and what tests may want of the engine itself.
+import { after } from "node:test";
 import { postgres } from "../../support/engines-postgres.mjs";
 import { redis, redisCluster, sentinel } from "../../support/engines-redis.mjs";
 
 export const onRedis = (options) => async () => uses(await redis(options));
 /** Channels are on different servers, of which none waits for another. */
 export const onRedisCluster = (options) => async () => uses(await redisCluster(options), { unordered: () => true });
+
+/** One engine for all clusters of a file, one after the other, as it takes long to start. */
+export function inTurns(engine) {
+  let started;
+  after(async () => (await started)?.stop());
+  return async () => ({ ...(await (started ??= engine())), stop() {} });
+}
 
 export const onSentinel = () => async () => {
   const watched = await sentinel();
