@@ -3,8 +3,8 @@ import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto"
 
 const tlv = (tag, ...parts) => {
   const body = Buffer.concat(parts);
-  const size = [body.length >> 8, body.length & 255];
-  return Buffer.concat([Buffer.from(body.length < 128 ? [tag, body.length] : [tag, 0x82, ...size]), body]);
+  const size = [body.length >> 8, body.length & 255].slice(body.length < 256 ? 1 : 0);
+  return Buffer.concat([Buffer.from(body.length < 128 ? [tag, body.length] : [tag, 0x80 + size.length, ...size]), body]);
 };
 const sequence = (...parts) => tlv(0x30, ...parts);
 const set = (...parts) => tlv(0x31, ...parts);

@@ -22,6 +22,7 @@ usage: cargo xtask <chore>
   test rust                   the Rust tests, with all, the default and no features
   test npm                    the npm clients of three major versions
   test proxy                  the same behind nginx, HAProxy and Caddy
+  test cluster                nodes of this library and of Node's on Redis and Postgres
   test python                 python-socketio's client
   test browser                the chat example and the official client in Chromium
   test costs                  system calls and instructions for each event, delivery and connection
@@ -50,6 +51,7 @@ fn run(chores: &mut Chores, words: &[&str]) -> Option<Result> {
         ["test", "rust"] => test::rust(chores),
         ["test", "npm"] => test::one(chores, test::npm),
         ["test", "proxy"] => test::one(chores, test::proxy),
+        ["test", "cluster"] => test::one(chores, test::cluster),
         ["test", "python"] => test::one(chores, test::python),
         ["test", "browser"] => test::one(chores, test::browser),
         ["test", "costs"] => costs::chore::test(chores),

@@ -12,6 +12,7 @@ pub(crate) fn all(chores: &mut Chores) -> Result {
     servers(chores)?;
     npm(chores)?;
     proxy(chores)?;
+    cluster(chores)?;
     python(chores)?;
     browser(chores)?;
     costs::chore::test(chores)
@@ -59,6 +60,16 @@ pub(crate) fn proxy(chores: &mut Chores) -> Result {
     })
 }
 
+pub(crate) fn cluster(chores: &mut Chores) -> Result {
+    chores.step("clusters of Rust and Node servers", |chores| {
+        tools::engines(chores)?;
+        let node = Node::require(chores)?;
+        node.packages(chores)?;
+        let mut command = node_tests(chores, &node, "cluster")?;
+        chores.run_tests(command.env("CLUSTER_NODE", chores.built("cluster-node")?))
+    })
+}
+
 pub(crate) fn python(chores: &mut Chores) -> Result {
     chores.step("Python client", |chores| {
         let mut command = tools::python(chores, &["interop/python/test_interop.py"])?;
@@ -81,7 +92,7 @@ pub(crate) fn browser(chores: &mut Chores) -> Result {
 /// Builds what the clients connect to, with the features that the tests were built with: nothing is built twice.
 fn servers(chores: &mut Chores) -> Result {
     chores.step("servers", |chores| {
-        let programs = ["--bin", "interop-server", "--examples"];
+        let programs = ["--bin", "interop-server", "--bin", "cluster-node", "--examples"];
         chores.run(chores.cargo(&["build", "--workspace", "--all-features"]).args(programs))
     })
 }

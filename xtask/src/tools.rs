@@ -15,6 +15,8 @@ const NODE: &str = "22.23.1";
 
 /// The proxies that clients are brought through, and what makes their certificate; programs and packages of Debian's.
 const PROXIES: [&str; 4] = ["nginx", "haproxy", "caddy", "openssl"];
+/// Where Debian has Postgres' programs: in a folder for each version, beside `PATH`.
+const POSTGRES: &str = "/usr/lib/postgresql";
 /// What Debian's packages ask before they start a service.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
@@ -85,6 +87,22 @@ pub(crate) fn proxies(chores: &Chores) -> Result {
         [] => Ok(()),
         still => Err(format!("missing, even after installation: {}", still.join(", ")).into()),
     }
+}
+
+/// Sees to it that what clusters are joined by is there; the tests start and stop it themselves.
+pub(crate) fn engines(chores: &Chores) -> Result {
+    require(chores, &["redis-server"], &["redis-server"])?;
+    require(chores, &["redis-cli"], &["redis-tools"])?;
+    if !has_postgres() {
+        install(chores, "postgres", &["postgresql"])?;
+    }
+    if has_postgres() { Ok(()) } else { Err("postgres is missing, even after its installation".into()) }
+}
+
+fn has_postgres() -> bool {
+    let versions = fs::read_dir(POSTGRES).into_iter().flatten().flatten();
+    find("postgres").is_some()
+        || versions.map(|version| version.path()).any(|path| path.join("bin/postgres").is_file())
 }
 
 /// Python with its own folder of packages: `PYTHONPATH` works where virtual environments cannot be made.

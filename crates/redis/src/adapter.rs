@@ -1,4 +1,4 @@
-use crate::{ClassicAdapter, RedisServer, ShardedAdapter};
+use crate::{ClassicAdapter, RedisServer, ShardedAdapter, StreamsAdapter};
 
 /// Names the ways in which nodes talk over Redis.
 #[derive(Clone, Copy, Debug)]
@@ -14,5 +14,10 @@ impl RedisAdapter {
     /// The classic adapter, that of most Node clusters.
     pub fn classic(server: impl Into<RedisServer>) -> ClassicAdapter {
         ClassicAdapter::new(server.into())
+    }
+
+    /// The adapter over streams, which keep messages, so that nodes and clients that were away hear them later.
+    pub fn streams(server: impl Into<RedisServer>) -> StreamsAdapter {
+        StreamsAdapter::new(server.into())
     }
 }

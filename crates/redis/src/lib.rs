@@ -8,6 +8,7 @@ mod emitter;
 mod error;
 mod publishing;
 mod sharded;
+mod streams;
 mod subscriptions;
 
 pub use adapter::RedisAdapter;
@@ -16,3 +17,4 @@ pub use connection::RedisServer;
 pub use emitter::RedisEmitter;
 pub use error::{ConnectError, EmitError};
 pub use sharded::{ShardedAdapter, SubscriptionMode};
+pub use streams::StreamsAdapter;

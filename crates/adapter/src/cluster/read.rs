@@ -219,6 +219,10 @@ impl<'de> Deserialize<'de> for Name {
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Name, E> {
                 Ok(Name(Room::new(number.to_string())))
             }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Name, E> {
+                Ok(Name(Room::new(number.to_string())))
+            }
         }
 
         deserializer.deserialize_any(NameVisitor)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redis::cmd;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tower_socketio_adapter::{BusError, Message, MessageKind, To};
 use tower_socketio_proto::socketio::json_to_msgpack;
@@ -37,7 +37,7 @@ const EMITTER: &str = "emitter";
 
 #[derive(Deserialize)]
 struct Data<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     packet: Option<&'a RawValue>,
     #[serde(borrow)]
     opts: Option<Opts<'a>>,
@@ -50,6 +50,11 @@ struct Data<'a> {
     sockets: Option<&'a RawValue>,
     #[serde(rename = "clientCount")]
     clients: Option<u64>,
+}
+
+/// `null` is an answer, and no packet is none.
+fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]

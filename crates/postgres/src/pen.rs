@@ -1,0 +1,254 @@
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures_util::poll;
+use tokio::sync::OnceCell;
+use tokio_postgres::Statement;
+use tokio_postgres::types::{ToSql, Type};
+use tower_socketio_adapter::BusError;
+
+use crate::error::{bus_error, is_end, whole};
+use crate::link::Link;
+use crate::note::{Body, Note};
+use crate::slot::Lost;
+use crate::table::Table;
+
+/// A connection that notifies.
+pub(crate) struct Pen {
+    pub(crate) link: Arc<Link>,
+    notify: Statement,
+    /// Prepared when it is needed first, as there may be no table.
+    attach: OnceCell<Statement>,
+}
+
+impl Pen {
+    pub(crate) async fn new(link: Arc<Link>) -> Result<Self, tokio_postgres::Error> {
+        let types = [Type::TEXT, Type::TEXT];
+        let notify = link.client.prepare_typed("SELECT pg_notify($1, $2)", &types).await?;
+        Ok(Self { link, notify, attach: OnceCell::new() })
+    }
+
+    /// Sends all in one go, each in a transaction of its own: in one, Postgres would take equal ones for the same.
+    ///
+    /// The results are those of the notes, in their order.
+    pub(crate) async fn publish(
+        &self,
+        notes: Vec<Result<Note, BusError>>,
+        table: &Table,
+    ) -> Vec<Result<(), BusError>> {
+        let is_attached =
+            |note: &Result<Note, _>| matches!(note, Ok(Note { body: Body::Attached { .. }, .. }));
+        // If this fails the others go nevertheless.
+        let attach = match notes.iter().any(is_attached) {
+            true => self.attach(table).await.map(Some).map_err(|error| self.failed(&error)),
+            false => Ok(None),
+        };
+        let sends = notes.into_iter().map(|note| async { self.send(note?, &attach).await });
+        in_order(sends).await
+    }
+
+    async fn attach(&self, table: &Table) -> Result<&Statement, tokio_postgres::Error> {
+        table.used();
+        self.attach.get_or_try_init(|| table.prepare_insert(&self.link.client)).await
+    }
+
+    async fn send(&self, note: Note, attach: &Result<Option<&Statement>, BusError>) -> Result<(), BusError> {
+        let channel = note.channel.name();
+        let sent = match &note.body {
+            Body::Whole(envelope) => self.execute(&self.notify, &[&channel, envelope]).await,
+            Body::Attached { envelope, head, tail } => match attach {
+                Ok(Some(attach)) => self.execute(attach, &[envelope, &channel, head, tail]).await,
+                Ok(None) => unreachable!("it was prepared for this note"),
+                Err(error) => return Err(again(error)),
+            },
+        };
+        self.link.heard();
+        sent.map_err(|error| self.failed(&error))
+    }
+
+    async fn execute(
+        &self,
+        statement: &Statement,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<(), tokio_postgres::Error> {
+        self.link.client.execute(statement, params).await.map(drop)
+    }
+
+    fn failed(&self, error: &tokio_postgres::Error) -> BusError {
+        if error.is_closed() {
+            return self.link.loss();
+        }
+        if is_end(error) {
+            self.link.abandon(&whole(error));
+        }
+        bus_error(error)
+    }
+}
+
+impl Lost for Pen {
+    fn is_lost(&self) -> bool {
+        self.link.is_lost()
+    }
+}
+
+/// The same error once more.
+fn again(error: &BusError) -> BusError {
+    let reason = error.source().map(ToString::to_string).unwrap_or_default();
+    match error {
+        BusError::Refused(_) => BusError::refused(reason),
+        _ => BusError::down(reason),
+    }
+}
+
+/// Polls all once before it waits for any, so that all are sent, in order.
+async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut begun = Vec::new();
+    for future in futures {
+        let mut future: Pin<Box<F>> = Box::pin(future);
+        let polled = poll!(future.as_mut());
+        begun.push((future, polled));
+    }
+    let mut results = Vec::with_capacity(begun.len());
+    for (future, polled) in begun {
+        results.push(match polled {
+            Poll::Ready(result) => result,
+            Poll::Pending => future.await,
+        });
+    }
+    results
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tower_socketio_adapter::{Message, MessageKind};
+
+    use super::*;
+    use crate::channel::Channel;
+    use crate::fake::Fake;
+
+    const INTERVAL: Duration = Duration::from_secs(5);
+
+    async fn pen(server: &Fake) -> Pen {
+        let pen = Pen::new(server.link(INTERVAL, None).await).await.unwrap();
+        assert!(server.heard()[0].ends_with("SELECT pg_notify($1, $2)"));
+        pen
+    }
+
+    fn table() -> Table {
+        Table::new("chat.attachments", true, 1 << 20, INTERVAL).unwrap()
+    }
+
+    fn note(text: &str, threshold: usize) -> Result<Note, BusError> {
+        let data = format!("{{\"packet\":[\"{text}\"]}}").into();
+        let kind = MessageKind::ServerSideEmit;
+        let message = Message::new(kind, Some("/".into()), "a".into(), data, Vec::new());
+        Note::new(&message, Channel::new("socket.io", "/"), threshold)
+    }
+
+    /// What was sent for each note, in short.
+    fn sent(server: &Fake) -> Vec<String> {
+        let short = |told: String| {
+            let texts = ["INSERT", "one", "two", "three", "four"];
+            let found = texts.iter().find(|text| told.contains(**text)).copied().unwrap_or_default();
+            format!("{} {found}", &told[..1])
+        };
+        server.heard().into_iter().map(short).collect()
+    }
+
+    fn told(results: &[Result<(), BusError>]) -> Vec<String> {
+        results
+            .iter()
+            .map(|result| result.as_ref().map_or_else(|error| whole(error), |()| "sent".into()))
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_goes_out_in_order_and_each_message_on_its_own() {
+        let server = Fake::default();
+        let pen = pen(&server).await;
+        let batch = || vec![note("one", 8000), note("two", 0), note("three", 8000), note("three", 8000)];
+        assert_eq!(told(&pen.publish(batch(), &table()).await), ["sent"; 4]);
+        assert_eq!(sent(&server), ["P INSERT", "B one", "B two", "B three", "B three"]);
+        // The statement stays.
+        assert_eq!(told(&pen.publish(batch(), &table()).await), ["sent"; 4]);
+        assert_eq!(sent(&server), ["B one", "B two", "B three", "B three"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_is_notified_with_its_channel_and_an_attachment_with_its_header() {
+        let server = Fake::default();
+        let pen = pen(&server).await;
+        pen.publish(vec![note("one", 8000), note("two", 0)], &table()).await;
+        let heard = server.heard();
+        assert!(
+            heard[0].contains("INSERT INTO chat.attachments (payload) VALUES ($1) RETURNING id"),
+            "{heard:?}"
+        );
+        let envelope = r#"{"type":9,"data":{"packet":["one"]},"uid":"a","nsp":"/"}"#;
+        assert!(heard[1].contains("socket.io#/") && heard[1].contains(envelope), "{heard:?}");
+        assert!(heard[2].contains(r#"{"uid":"a","type":9,"attachmentId":""#), "{heard:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_is_not_taken_is_the_only_one() {
+        let server = Fake::default();
+        let pen = pen(&server).await;
+        server.refuse("two", "22023");
+        let batch =
+            vec![note("one", 8000), note("two", 8000), Err(BusError::refused("odd")), note("three", 8000)];
+        let refused = "the bus does not take the message";
+        let results = pen.publish(batch, &table()).await;
+        let expected = [
+            "sent".into(),
+            format!("{refused}: db error: ERROR: no"),
+            format!("{refused}: odd"),
+            "sent".into(),
+        ];
+        assert_eq!(told(&results), expected);
+        assert!(!pen.link.is_lost());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_the_table_what_needs_none_is_sent() {
+        let server = Fake::default();
+        let pen = pen(&server).await;
+        server.refuse("INSERT", "42P01");
+        let results =
+            pen.publish(vec![note("one", 8000), note("two", 0), note("three", 8000)], &table()).await;
+        assert!(matches!(&results[..], [Ok(()), Err(BusError::Refused(_)), Ok(())]), "{results:?}");
+        assert!(!pen.link.is_lost());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_of_notifications_is_an_outage() {
+        let server = Fake::default();
+        let pen = pen(&server).await;
+        server.refuse("one", "54000");
+        let results = pen.publish(vec![note("one", 8000)], &table()).await;
+        assert!(matches!(&results[..], [Err(BusError::Down(_))]), "{results:?}");
+        assert!(!pen.link.is_lost(), "it may have room again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_has_become_a_standby_is_left() {
+        let server = Fake::default();
+        let pen = pen(&server).await;
+        server.refuse("one", "25006");
+        let results = pen.publish(vec![note("one", 8000)], &table()).await;
+        assert!(matches!(&results[..], [Err(BusError::Down(_))]), "{results:?}");
+        assert!(pen.link.is_lost());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_hangs_fails_all_that_waits() {
+        let server = Fake::default();
+        let pen = pen(&server).await;
+        server.silence();
+        let results = pen.publish(vec![note("one", 8000), note("two", 8000)], &table()).await;
+        assert_eq!(told(&results), ["the bus is down: Postgres does not answer"; 2]);
+    }
+}

@@ -1,0 +1,5 @@
+// G13, H8: the sharded-static adapter of `@socket.io/redis-adapter`.
+import { everything } from "./suite/all.mjs";
+import { onRedis } from "./support/use.mjs";
+
+everything("G13", "sharded-static", onRedis());

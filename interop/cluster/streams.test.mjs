@@ -1,0 +1,5 @@
+// G14, H8: `@socket.io/redis-streams-adapter`.
+import { everything } from "./suite/all.mjs";
+import { onRedis } from "./support/use.mjs";
+
+everything("G14", "streams", onRedis());

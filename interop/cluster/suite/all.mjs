@@ -1,0 +1,25 @@
+import { describe } from "node:test";
+import { MIXES, shared } from "../support/clusters.mjs";
+import { acks } from "./acks.mjs";
+import { broadcasts } from "./broadcasts.mjs";
+import { oddNames } from "./names.mjs";
+import { programs } from "./programs.mjs";
+import { sockets } from "./sockets.mjs";
+import { users } from "./users.mjs";
+
+/** Every operation, on every mix of nodes that there is, over what `engine` starts. */
+export const everything = on([broadcasts, acks, sockets, programs, oddNames, users]);
+
+/** Those that show that nodes reach each other. */
+export const essentials = on([acks, sockets]);
+
+function on(parts) {
+  return (row, label, engine, options = {}) => {
+    for (const kinds of MIXES) {
+      describe(`${label}, ${kinds.join(" + ")}`, () => {
+        const cluster = shared(row, label, kinds, engine, options);
+        for (const part of parts) part(cluster);
+      });
+    }
+  };
+}
