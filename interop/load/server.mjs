@@ -1,6 +1,6 @@
-// npm's socket.io under load: `node load/server.mjs PORT [--max-payload BYTES] [--adapter classic|sharded --redis URL]`;
-// what it answers stands in the documentation of `crates/bench/src/serve.rs`. It has one thread, and keeps no request, as
-// its authors advise.
+// npm's socket.io under load: `node load/server.mjs PORT [--max-payload BYTES] [--adapter classic|sharded|streams
+// --redis URL]`; what it answers stands in the documentation of `crates/bench/src/serve.rs`. It has one thread, and keeps
+// no request, as its authors advise.
 
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
@@ -15,17 +15,19 @@ const { values, positionals } = parseArgs({
   },
 });
 
-// The adapter, with two clients of the package that its documentation names first.
+// The adapter, with clients of the package that its documentation names first.
 async function adapter(name, url) {
-  const [{ createClient }, adapters] = await Promise.all([import("redis"), import("@socket.io/redis-adapter")]);
-  const create = { classic: adapters.createAdapter, sharded: adapters.createShardedAdapter }[name];
+  const { createClient } = await import("redis");
+  const client = await createClient({ url }).connect();
+  if (name === "streams") {
+    return (await import("@socket.io/redis-streams-adapter")).createAdapter(client);
+  }
+  const { createAdapter, createShardedAdapter } = await import("@socket.io/redis-adapter");
+  const create = { classic: createAdapter, sharded: createShardedAdapter }[name];
   if (!create) {
     throw new Error(`there is no adapter ${name} here`);
   }
-  const publisher = createClient({ url });
-  const subscriber = publisher.duplicate();
-  await Promise.all([publisher.connect(), subscriber.connect()]);
-  return create(publisher, subscriber);
+  return create(client, await client.duplicate().connect());
 }
 
 const http = createServer();

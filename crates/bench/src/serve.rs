@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 type Error = Box<dyn std::error::Error>;
 
 const USAGE: &str = "usage: PORT [WORKER THREADS] [--max-payload BYTES] [--namespaces N] [--keep-headers]\n    \
-    [--adapter classic|sharded --redis URL]";
+    [--adapter classic|sharded|streams --redis URL]";
 
 /// How many times a room is left and joined for one event `turns`.
 pub const TURNS: usize = 100;

@@ -27,6 +27,7 @@ fn main() -> Result<(), Error> {
             let joined = match &*cluster.adapter {
                 "classic" => RedisAdapter::classic(url).connect().await?,
                 "sharded" => RedisAdapter::sharded(url).connect().await?,
+                "streams" => RedisAdapter::streams(url).connect().await?,
                 _ => cluster.unknown()?,
             };
             builder = builder.adapter(joined);

@@ -1,6 +1,6 @@
 //! Every scenario that is measured, and how.
 
-use super::server::Adapter::{Classic, Sharded};
+use super::server::Adapter::{Classic, Sharded, Streams};
 use super::server::Server::{self, Axum, Floor, Node, NodeIn, Ours, OursIn, Socketioxide, SocketioxideIn};
 use crate::load::Options;
 
@@ -11,8 +11,15 @@ const PEERS: &[Server] = &[Ours, Socketioxide, Node];
 const RUST: &[Server] = &[Ours, Socketioxide];
 const ALONE: &[Server] = &[Ours];
 /// Nodes of clusters.
-const NODES: &[Server] =
-    &[OursIn(Classic), OursIn(Sharded), SocketioxideIn(Classic), NodeIn(Classic), NodeIn(Sharded)];
+const NODES: &[Server] = &[
+    OursIn(Classic),
+    OursIn(Sharded),
+    OursIn(Streams),
+    SocketioxideIn(Classic),
+    NodeIn(Classic),
+    NodeIn(Sharded),
+    NodeIn(Streams),
+];
 
 /// A scenario.
 #[derive(Clone, Debug)]

@@ -41,6 +41,7 @@ pub(super) enum Server {
 pub(super) enum Adapter {
     Classic,
     Sharded,
+    Streams,
 }
 
 impl Adapter {
@@ -49,6 +50,15 @@ impl Adapter {
         match self {
             Self::Classic => "classic",
             Self::Sharded => "sharded",
+            Self::Streams => "streams",
+        }
+    }
+
+    /// npm's package of it.
+    fn package(self) -> &'static str {
+        match self {
+            Self::Classic | Self::Sharded => "@socket.io/redis-adapter",
+            Self::Streams => "@socket.io/redis-streams-adapter",
         }
     }
 }
@@ -95,7 +105,7 @@ impl Server {
             Self::Socketioxide | Self::SocketioxideIn(_) => built("serve-socketioxide"),
             Self::Node | Self::NodeIn(_) => {
                 let interop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop");
-                let needed = self.joined_by().map_or("socket.io", |_| "@socket.io/redis-adapter");
+                let needed = self.joined_by().map_or("socket.io", Adapter::package);
                 let installed = interop.join("node_modules").join(needed).is_dir() && on_path("node");
                 installed.then(|| vec!["node".into(), interop.join("load/server.mjs").into()])
             }
