@@ -153,15 +153,27 @@ impl Seats {
     ///
     /// Until [`done`](Self::done) is said it is told again.
     pub(super) fn step(&mut self, most: usize) -> Option<Step> {
-        let topics = &self.topics;
-        self.changed.retain(|topic| topics.get(topic).is_some_and(Subscribed::is_due));
-        let first = self.changed.iter().next()?;
-        let (kind, subscribe) = (first.kind, self.topics[first].is_wanted());
-        let alike = |topic: &&Topic| topic.kind == kind && topics[*topic].is_wanted() == subscribe;
-        let batch: Vec<_> = self.changed.iter().filter(alike).take(most).cloned().collect();
-        for topic in &batch {
-            self.topics.entry(topic.clone()).or_default().standing = Standing::Unsure;
+        let (mut what, mut batch, mut settled) = (None, Vec::new(), Vec::new());
+        // No further than the batch goes: of very many changes each is looked at about once in all steps together.
+        for topic in &self.changed {
+            match self.topics.get_mut(topic).filter(|subscribed| subscribed.is_due()) {
+                None => settled.push(topic.clone()),
+                Some(subscribed) => {
+                    let alike = (topic.kind, subscribed.is_wanted());
+                    if *what.get_or_insert(alike) == alike {
+                        subscribed.standing = Standing::Unsure;
+                        batch.push(topic.clone());
+                    }
+                }
+            }
+            if batch.len() == most {
+                break;
+            }
         }
+        for topic in &settled {
+            self.changed.remove(topic);
+        }
+        let (kind, subscribe) = what?;
         Some(Step { subscribe, kind, topics: batch, epoch: self.epoch })
     }
 
