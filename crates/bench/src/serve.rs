@@ -134,14 +134,7 @@ mod tests {
         let max_payload = Some(99);
         assert_eq!(
             settings,
-            Settings {
-                port: 0,
-                threads: 2,
-                max_payload,
-                namespaces: 7,
-                keep_headers: true,
-                cluster: None
-            }
+            Settings { port: 0, threads: 2, max_payload, namespaces: 7, keep_headers: true, cluster: None }
         );
     }
 
@@ -154,7 +147,15 @@ mod tests {
 
     #[test]
     fn what_is_no_server_is_refused() {
-        for line in ["", "high", "3000 two", "3000 --max-payload", "3000 --unknown", "3000 --adapter x", "3000 --redis x"] {
+        for line in [
+            "",
+            "high",
+            "3000 two",
+            "3000 --max-payload",
+            "3000 --unknown",
+            "3000 --adapter x",
+            "3000 --redis x",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -358,7 +358,13 @@ mod tests {
     fn servers_are_nodes_where_there_are_several() {
         for planned in plan() {
             for server in planned.servers {
-                assert_eq!(server.adapter().is_some(), planned.nodes > 0, "{}, {}", planned.name, server.name());
+                assert_eq!(
+                    server.adapter().is_some(),
+                    planned.nodes > 0,
+                    "{}, {}",
+                    planned.name,
+                    server.name()
+                );
             }
         }
     }

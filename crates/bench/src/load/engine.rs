@@ -119,7 +119,10 @@ mod tests {
             let mut engine = Engine::connect(&options).await.unwrap();
             assert_eq!(engine.channels().await.unwrap(), 12);
             let traffic = engine.traffic().await.unwrap();
-            assert_eq!(traffic.since(Traffic { incoming: 2, outgoing: 3 }), Traffic { incoming: 5, outgoing: 6 });
+            assert_eq!(
+                traffic.since(Traffic { incoming: 2, outgoing: 3 }),
+                Traffic { incoming: 5, outgoing: 6 }
+            );
         };
         tokio::join!(redis, client);
     }

@@ -159,8 +159,10 @@ mod tests {
 
     #[test]
     fn a_cluster_is_several_nodes_and_an_engine() {
-        let options =
-            parse("nodes --address 127.0.0.1:1 --pid 5 --node 127.0.0.1:2=6 --engine 127.0.0.1:3=7 --channels").unwrap();
+        let options = parse(
+            "nodes --address 127.0.0.1:1 --pid 5 --node 127.0.0.1:2=6 --engine 127.0.0.1:3=7 --channels",
+        )
+        .unwrap();
         let place = |port, pid| Place { address: ([127, 0, 0, 1], port).into(), pid };
         assert_eq!(options.places(), [place(1, 5), place(2, 6)]);
         assert_eq!((options.engine, options.channels), (Some(place(3, 7)), true));
@@ -168,7 +170,15 @@ mod tests {
 
     #[test]
     fn mistakes_are_errors() {
-        for line in ["echo --node 127.0.0.1:2", "echo --node 7", "echo --engine x=1", "", "echo --pid", "echo --pid me", "echo --loud"] {
+        for line in [
+            "echo --node 127.0.0.1:2",
+            "echo --node 7",
+            "echo --engine x=1",
+            "",
+            "echo --pid",
+            "echo --pid me",
+            "echo --loud",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -5,7 +5,9 @@ use std::io;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
-use super::scenarios::{broadcast, churn, crowd, exchange, idle, latency, many_rooms, polling, quiet_room, rooms, storm};
+use super::scenarios::{
+    broadcast, churn, crowd, exchange, idle, latency, many_rooms, polling, quiet_room, rooms, storm,
+};
 use super::{Figures, Options};
 
 /// Every scenario, with what it does.
