@@ -1,22 +1,52 @@
 use crate::{ClassicAdapter, RedisServer, ShardedAdapter, StreamsAdapter};
 
-/// Names the ways in which nodes talk over Redis.
+/// The ways in which nodes talk over Redis; the [crate's page](crate) compares them.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RedisAdapter;
 
 impl RedisAdapter {
     /// The sharded adapter, for Redis 7, Valkey and their clusters.
+    ///
+    /// ```no_run
+    /// use tower_socketio_redis::{RedisAdapter, SubscriptionMode};
+    ///
+    /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = RedisAdapter::sharded(["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"])
+    ///     .subscription_mode(SubscriptionMode::DynamicPrivate)
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn sharded(server: impl Into<RedisServer>) -> ShardedAdapter {
         ShardedAdapter::new(server.into())
     }
 
     /// The classic adapter, that of most Node clusters.
+    ///
+    /// ```no_run
+    /// use tower_socketio_redis::RedisAdapter;
+    ///
+    /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = RedisAdapter::classic("redis://localhost").channel_prefix("chat").connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn classic(server: impl Into<RedisServer>) -> ClassicAdapter {
         ClassicAdapter::new(server.into())
     }
 
-    /// The adapter over streams, which keep messages, so that nodes and clients that were away hear them later.
+    /// The adapter over streams, which keep messages: nodes and clients that were away hear them later.
+    ///
+    /// ```no_run
+    /// use tower_socketio_redis::RedisAdapter;
+    ///
+    /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = RedisAdapter::streams("redis://localhost").max_len(100_000).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn streams(server: impl Into<RedisServer>) -> StreamsAdapter {
         StreamsAdapter::new(server.into())
     }

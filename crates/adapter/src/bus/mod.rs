@@ -7,8 +7,8 @@
 //! # What an engine gives
 //!
 //! On all of them a node hears nothing of what is published while its subscription is interrupted, unless the engine's
-//! paragraph says so, and its own sockets get what it emits in any case. Nothing but [`LocalBus`] is in this crate; the
-//! others are described as carriers are to be written.
+//! paragraph says so, and its own sockets get what it emits in any case. Nothing but [`LocalBus`] is in this crate; those of
+//! Redis and Postgres are in `tower-socketio-redis` and `tower-socketio-postgres`.
 //!
 //! ## Redis streams
 //!
@@ -37,9 +37,17 @@
 //!
 //! ## Classic Redis pub/sub
 //!
-//! Node's `@socket.io/redis-adapter` has a format of its own: msgpack on channels that are subscribed by pattern, and
-//! requests in JSON. It is no carrier of these messages but an [`Adapter`](crate::Adapter) of its own; what it gives is
-//! what sharded Redis gives, without channels that only some nodes subscribe.
+//! As Node's `@socket.io/redis-adapter`, whose format is not that of these messages: msgpack on channels that are
+//! subscribed to by pattern, and requests in JSON. A carrier translates both ways. Answers do not say there which node
+//! gives them, so it makes up a node for each.
+//!
+//! - Delivery and order: at most once, in each publisher's order. All nodes hear everything; what is for a single room that
+//!   has nobody here is passed over unread, as rooms are told to the carrier ([`Bus::room_opened`]).
+//! - Offsets: none.
+//! - Membership: counted. [`To::Node`] is the channel of all answers, or that of the node where servers are set so.
+//! - Limits: as of sharded pub/sub. In a Redis Cluster everything goes to all of its nodes.
+//! - In an outage messages are lost in both directions. That a node leaves is not told: who asks it meanwhile waits for it
+//!   in vain.
 //!
 //! ## Postgres
 //!
@@ -105,7 +113,8 @@ use crate::BoxFuture;
 pub trait Bus: Debug + Send + Sync + 'static {
     /// Subscribes a node to a namespace: every message from now on goes to `inbox`, the node's own may come, too.
     ///
-    /// A subscription that is lost ends with [`Inbox::fail`], and is opened again after a while. Opening one that exists
+    /// It resolves when the carrier has confirmed it, and [the past](Inbox::history), if it is wanted, has been brought. A
+    /// subscription that is lost ends with [`Inbox::fail`], and is opened again after a while. Opening one that exists
     /// takes its place.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ pub(crate) struct Job {
 pub(crate) struct Commands {
     plan: Arc<Plan>,
     /// The connection to the one server.
-    single: Link,
+    single: Arc<Link>,
     cluster: Mutex<Cluster>,
     /// Whoever asks for the topology holds it.
     refreshing: tokio::sync::Mutex<Option<Instant>>,
@@ -51,6 +51,16 @@ impl Job {
     /// A command that any node of a cluster takes.
     pub(crate) fn anywhere(command: Cmd) -> Self {
         Self { key: None, command }
+    }
+
+    /// Returns the parts of the command.
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> Vec<&[u8]> {
+        let part = |part| match part {
+            redis::Arg::Simple(bytes) => bytes,
+            _ => unreachable!("no command here has a cursor"),
+        };
+        self.command.args_iter().map(part).collect()
     }
 }
 
@@ -108,7 +118,7 @@ impl Commands {
             true => Some(self.primary(key.as_ref()).await?),
             false => None,
         };
-        self.plan.dedicated(node.as_ref()).await
+        self.plan.dial(node.as_ref(), None, None).await
     }
 
     /// Returns the primary of a key or shard channel, as far as is known.
@@ -248,7 +258,7 @@ impl Commands {
 
     fn link(&self, node: &Address) -> Arc<Link> {
         let mut cluster = self.cluster();
-        let link = || Arc::new(Link::new(self.plan.clone(), Some(node.clone())));
+        let link = || Link::new(self.plan.clone(), Some(node.clone()));
         cluster.links.entry(node.clone()).or_insert_with(link).clone()
     }
 
@@ -264,7 +274,7 @@ impl fmt::Debug for Commands {
 }
 
 /// Runs commands on one server in one round trip.
-async fn run_on(link: &Link, commands: &[&Cmd]) -> Vec<RedisResult<Value>> {
+async fn run_on(link: &Arc<Link>, commands: &[&Cmd]) -> Vec<RedisResult<Value>> {
     let mut pipeline = Pipeline::with_capacity(commands.len());
     for command in commands {
         pipeline.add_command((*command).clone());

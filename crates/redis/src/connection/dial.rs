@@ -26,7 +26,7 @@ pub(crate) struct Plan {
     pub(super) response_timeout: Duration,
 }
 
-/// What takes the messages of a connection that subscribes.
+/// What takes what a server says unasked.
 pub(super) type Push = Box<dyn Fn(PushInfo) + Send + Sync>;
 
 impl Plan {
@@ -67,10 +67,12 @@ impl Plan {
 
     /// Connects to the server, to the one that Sentinels name, or to this node of a cluster.
     ///
-    /// With `push` the connection subscribes, and its commands have no deadline of their own.
+    /// What the server says unasked, and the loss of the connection, goes to `push`. Without `response_timeout` commands
+    /// take as long as they take.
     pub(super) async fn dial(
         &self,
         node: Option<&Address>,
+        response_timeout: Option<Duration>,
         push: Option<Push>,
     ) -> RedisResult<MultiplexedConnection> {
         let info = match (node, &self.role) {
@@ -78,20 +80,7 @@ impl Plan {
             (None, Role::Sentinel(name)) => self.info_of(&self.primary(name).await?),
             (None, _) => self.seeds[0].clone(),
         };
-        let timeout = push.is_none().then_some(self.response_timeout);
-        self.open(info, timeout, push).await
-    }
-
-    /// Connects to the server for commands that take as long as they take.
-    ///
-    /// In a cluster [`Commands::dedicated`](super::Commands::dedicated) knows the node of a key.
-    pub(crate) async fn dedicated(&self, node: Option<&Address>) -> RedisResult<MultiplexedConnection> {
-        let info = match (node, &self.role) {
-            (Some(node), _) => self.info_of(node),
-            (None, Role::Sentinel(name)) => self.info_of(&self.primary(name).await?),
-            (None, _) => self.seeds[0].clone(),
-        };
-        self.open(info, None, None).await
+        self.open(info, response_timeout, push).await
     }
 
     async fn open(

@@ -4,10 +4,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, Pipeline, RedisError, RedisResult, Value};
+use redis::{ErrorKind, Pipeline, PushKind, RedisError, RedisResult, Value};
 use tokio::time::{Instant, timeout};
 
-use super::dial::Plan;
+use super::dial::{Plan, Push};
 use super::topology::Address;
 
 /// How long after a failed attempt nobody tries to connect again.
@@ -35,14 +35,14 @@ struct State {
 type Dialing = Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>;
 
 impl Link {
-    pub(super) fn new(plan: Arc<Plan>, node: Option<Address>) -> Self {
-        Self { plan, node, state: Mutex::default() }
+    pub(super) fn new(plan: Arc<Plan>, node: Option<Address>) -> Arc<Self> {
+        Arc::new(Self { plan, node, state: Mutex::default() })
     }
 
     /// Runs a pipeline; an error is that of the connection, and those of commands are among the values.
     ///
     /// What was sent when the connection breaks may have been done or not; it is not sent again.
-    pub(super) async fn run(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+    pub(super) async fn run(self: &Arc<Self>, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
         let (attempt, connection) = self.connection().await?;
         let mut connection = connection;
         let result = connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
@@ -54,7 +54,7 @@ impl Link {
         result
     }
 
-    async fn connection(&self) -> RedisResult<(u64, MultiplexedConnection)> {
+    async fn connection(self: &Arc<Self>) -> RedisResult<(u64, MultiplexedConnection)> {
         let (attempt, dialing, was_down) = self.attempt()?;
         let dialed = if was_down {
             let down = || RedisError::from((ErrorKind::Io, "the server is out of reach"));
@@ -81,7 +81,7 @@ impl Link {
     }
 
     /// Returns the current connection or attempt, and whether the server was out of reach when it began.
-    fn attempt(&self) -> RedisResult<(u64, Dialing, bool)> {
+    fn attempt(self: &Arc<Self>) -> RedisResult<(u64, Dialing, bool)> {
         let mut state = self.state();
         let was_down = state.failed.is_some();
         if let Some(dialing) = &state.dialing {
@@ -92,13 +92,29 @@ impl Link {
         {
             return Err(error.clone());
         }
+        state.attempt += 1;
         let (plan, node) = (self.plan.clone(), self.node.clone());
-        let task = tokio::spawn(async move { plan.dial(node.as_ref(), None).await });
+        let push = self.watch(state.attempt);
+        let task = tokio::spawn(async move {
+            let timeout = plan.response_timeout;
+            plan.dial(node.as_ref(), Some(timeout), Some(push)).await
+        });
         let ended = |_| Err(RedisError::from((ErrorKind::Io, "the runtime has ended")));
         let dialing = task.map(move |dialed| dialed.unwrap_or_else(ended)).boxed().shared();
-        state.attempt += 1;
         state.dialing = Some(dialing.clone());
         Ok((state.attempt, dialing, was_down))
+    }
+
+    /// Makes what hears that a connection is lost while nobody uses it, so that nothing is sent into the void.
+    fn watch(self: &Arc<Self>, attempt: u64) -> Push {
+        let link = Arc::downgrade(self);
+        Box::new(move |info| {
+            if info.kind == PushKind::Disconnection
+                && let Some(link) = link.upgrade()
+            {
+                link.lost(attempt);
+            }
+        })
     }
 
     fn lost(&self, attempt: u64) {

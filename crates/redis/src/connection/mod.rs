@@ -10,9 +10,9 @@
 //!   [`Sink`] what is published, in order, called from the connection's own task: while it works nothing is read, so
 //!   nothing piles up here, but in Redis, which drops a subscriber that does not keep up. When a connection is lost all
 //!   subscriptions are: [`Sink::lost`] is called once, and the next [`subscribe`](Subscriber::subscribe) connects again.
-//! - [`Plan::dedicated`] connects for commands that block, such as `XREAD BLOCK`.
+//! - [`Commands::dedicated`] connects for commands that block, such as `XREAD BLOCK`.
 //!
-//! ```ignore
+//! ```text
 //! let plan = Arc::new(Plan::new(&"redis://localhost".into())?);
 //! let commands = Arc::new(Commands::new(plan.clone()));
 //! commands.ping().await?; // `connect()` says at once that there is no server
@@ -33,3 +33,6 @@ pub(crate) use commands::{Commands, Job};
 pub(crate) use dial::Plan;
 pub use server::RedisServer;
 pub(crate) use subscriber::{Delivery, Kind, Sink, Subscriber};
+
+#[cfg(test)]
+mod tests;

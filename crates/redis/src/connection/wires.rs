@@ -30,7 +30,7 @@ impl Wire {
     pub(super) async fn open(inner: &Arc<Inner>, node: Option<&Address>) -> RedisResult<Self> {
         let alive = Arc::new(AtomicBool::new(true));
         let push = push(Arc::downgrade(inner), alive.clone());
-        let connection = inner.plan.dial(node, Some(push)).await?;
+        let connection = inner.plan.dial(node, None, Some(push)).await?;
         let pulse =
             tokio::spawn(pulse(connection.clone(), Arc::downgrade(inner), alive.clone())).abort_handle();
         Ok(Self { connection, alive, pulse })

@@ -1,7 +1,7 @@
 //! Emitting from programs that serve nothing.
 
-mod emitter;
+mod redis;
 mod selection;
 
-pub(crate) use emitter::Format;
-pub use emitter::RedisEmitter;
+pub(crate) use redis::Format;
+pub use redis::RedisEmitter;

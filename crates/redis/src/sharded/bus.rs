@@ -16,7 +16,8 @@ pub(super) struct ShardedBus {
     channels: Channels,
 }
 
-struct Envelopes(Channels);
+/// Reads what is on the channels.
+pub(super) struct Envelopes(pub(super) Channels);
 
 impl ShardedBus {
     pub(super) fn new(plan: Arc<Plan>, commands: Arc<Commands>, channels: Channels) -> Self {

@@ -6,3 +6,6 @@ mod setup;
 
 pub use channels::SubscriptionMode;
 pub use setup::ShardedAdapter;
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,14 @@ impl Bus for StreamsBus {
     }
 }
 
+/// Readers end with the bus, even if what it carried was not closed.
+impl Drop for StreamsBus {
+    fn drop(&mut self) {
+        self.0.positions().clear();
+        self.0.wake.send_replace(());
+    }
+}
+
 impl Sessions for StreamsBus {
     fn save<'a>(
         &'a self,

@@ -39,7 +39,7 @@ pub(super) struct Options {
 /// Reads the envelopes on channels.
 struct Envelopes;
 
-/// As in Node.
+/// Those of Node.
 impl Default for Options {
     fn default() -> Self {
         let names = Names {

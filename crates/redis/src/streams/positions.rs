@@ -161,6 +161,11 @@ impl Positions {
         }
     }
 
+    /// Ends all subscriptions.
+    pub(super) fn clear(&mut self) {
+        self.namespaces.clear();
+    }
+
     /// Whether a subscriber is at the tip of all its streams; `None` if it is interrupted.
     pub(super) fn is_caught_up(&self, namespace: &str, node: &str) -> Option<bool> {
         let subscriber = self.subscriber(namespace, node)?;

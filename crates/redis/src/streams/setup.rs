@@ -20,16 +20,6 @@ use crate::{ConnectError, RedisEmitter, RedisServer};
 /// of that package, with the same defaults, and have to be the same on all servers. Its `onlyPlaintext` has no counterpart,
 /// as it is known here without a search whether there is binary data.
 ///
-/// ```no_run
-/// use tower_socketio_adapter::Cluster;
-/// use tower_socketio_redis::RedisAdapter;
-///
-/// # async fn connect() -> Result<Cluster, Box<dyn std::error::Error>> {
-/// let cluster = RedisAdapter::streams("redis://localhost").max_len(100_000).connect().await?;
-/// # Ok(cluster)
-/// # }
-/// ```
-///
 /// In an outage what is emitted reaches this node's own clients only. What was trimmed from the stream before it was read
 /// is lost, which is logged as far as it can be seen.
 #[derive(Clone, Debug)]
@@ -38,6 +28,8 @@ pub struct StreamsAdapter {
     server: RedisServer,
     options: Options,
 }
+
+const DAY: Duration = Duration::from_secs(60 * 60 * 24);
 
 impl StreamsAdapter {
     /// Describes the adapter, with the options at their defaults; nothing is connected yet.
@@ -80,11 +72,11 @@ impl StreamsAdapter {
         self
     }
 
-    /// About how many entries a stream keeps (default: 10 000).
+    /// About how many entries a stream keeps (default: 10 000); at least one.
     ///
     /// It has to hold what is sent while a node connects again, and for recovery while clients do.
     pub fn max_len(mut self, entries: u64) -> Self {
-        self.options.max_len = entries;
+        self.options.max_len = entries.max(1);
         self
     }
 
@@ -94,9 +86,9 @@ impl StreamsAdapter {
         self
     }
 
-    /// How long a read waits for entries (default: 5 s). A server that is silent for 5 s more is given up.
+    /// How long a read waits for entries (default: 5 s); at most a day. A server that is silent for 5 s more is given up.
     pub fn block_time(mut self, time: Duration) -> Self {
-        self.options.block_time = time;
+        self.options.block_time = time.min(DAY);
         self
     }
 

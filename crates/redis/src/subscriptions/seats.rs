@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tower_socketio_adapter::Inbox;
@@ -24,8 +24,10 @@ pub(crate) struct Seat {
 pub(super) struct Seats {
     seats: HashMap<Seat, State>,
     topics: HashMap<Topic, Subscribed>,
-    /// The topics that may have to be subscribed to, or not any more.
-    changed: HashSet<Topic>,
+    /// The topics of which the server is to be told something.
+    queue: VecDeque<Topic>,
+    /// What it is being told.
+    told: Vec<Topic>,
     /// Counts the losses: what was done before one does not hold after it.
     epoch: u64,
 }
@@ -44,6 +46,8 @@ struct Subscribed {
     /// By whom it is wanted.
     seats: Vec<Seat>,
     standing: Standing,
+    /// Whether it stands in the queue.
+    queued: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,27 +157,33 @@ impl Seats {
     ///
     /// Until [`done`](Self::done) is said it is told again.
     pub(super) fn step(&mut self, most: usize) -> Option<Step> {
-        let (mut what, mut batch, mut settled) = (None, Vec::new(), Vec::new());
-        // No further than the batch goes: of very many changes each is looked at about once in all steps together.
-        for topic in &self.changed {
-            match self.topics.get_mut(topic).filter(|subscribed| subscribed.is_due()) {
-                None => settled.push(topic.clone()),
-                Some(subscribed) => {
-                    let alike = (topic.kind, subscribed.is_wanted());
-                    if *what.get_or_insert(alike) == alike {
-                        subscribed.standing = Standing::Unsure;
-                        batch.push(topic.clone());
-                    }
+        for topic in std::mem::take(&mut self.told) {
+            self.enqueue(topic);
+        }
+        let (mut batch, mut others, mut sort) = (Vec::new(), Vec::new(), None);
+        while batch.len() < most && others.len() < most {
+            let Some(topic) = self.queue.pop_front() else { break };
+            let Some(subscribed) = self.topics.get_mut(&topic) else { continue };
+            subscribed.queued = false;
+            if !subscribed.is_due() {
+                if !subscribed.is_wanted() {
+                    self.topics.remove(&topic);
                 }
+                continue;
             }
-            if batch.len() == most {
-                break;
+            let this = (topic.kind, subscribed.is_wanted());
+            if *sort.get_or_insert(this) == this {
+                subscribed.standing = Standing::Unsure;
+                batch.push(topic);
+            } else {
+                others.push(topic);
             }
         }
-        for topic in &settled {
-            self.changed.remove(topic);
+        for topic in others {
+            self.enqueue(topic);
         }
-        let (kind, subscribe) = what?;
+        let (kind, subscribe) = sort?;
+        self.told.clone_from(&batch);
         Some(Step { subscribe, kind, topics: batch, epoch: self.epoch })
     }
 
@@ -182,14 +192,14 @@ impl Seats {
         if step.epoch != self.epoch {
             return;
         }
+        self.told.clear();
         for topic in &step.topics {
             let Some(subscribed) = self.topics.get_mut(topic) else { continue };
             subscribed.standing = if step.subscribe { Standing::Confirmed } else { Standing::Absent };
-            if !subscribed.is_due() {
-                self.changed.remove(topic);
-                if !step.subscribe {
-                    self.topics.remove(topic);
-                }
+            if subscribed.is_due() {
+                self.enqueue(topic.clone());
+            } else if !subscribed.is_wanted() {
+                self.topics.remove(topic);
             }
         }
     }
@@ -209,7 +219,8 @@ impl Seats {
     pub(super) fn lost(&mut self) -> Vec<Inbox> {
         self.epoch += 1;
         self.topics.clear();
-        self.changed.clear();
+        self.queue.clear();
+        self.told.clear();
         self.seats
             .values_mut()
             .filter_map(|state| {
@@ -226,18 +237,21 @@ impl Seats {
         }
         let subscribed = self.topics.entry(topic.clone()).or_default();
         subscribed.seats.push(seat.clone());
-        if subscribed.is_due() {
-            self.changed.insert(topic);
-        }
+        self.enqueue(topic);
     }
 
     fn forgo(&mut self, seat: &Seat, topic: &Topic) {
         let Some(subscribed) = self.topics.get_mut(topic) else { return };
         subscribed.seats.retain(|wanting| wanting != seat);
-        if subscribed.is_due() {
-            self.changed.insert(topic.clone());
-        } else if !subscribed.is_wanted() {
-            self.topics.remove(topic);
+        self.enqueue(topic.clone());
+    }
+
+    fn enqueue(&mut self, topic: Topic) {
+        if let Some(subscribed) = self.topics.get_mut(&topic)
+            && !subscribed.queued
+        {
+            subscribed.queued = true;
+            self.queue.push_back(topic);
         }
     }
 }

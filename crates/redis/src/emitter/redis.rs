@@ -14,7 +14,8 @@ use crate::{ConnectError, EmitError, RedisAdapter, RedisServer};
 ///
 /// One that speaks the classic format ([`connect`](Self::connect), [`ClassicAdapter::emitter`](crate::ClassicAdapter::emitter))
 /// is heard by this crate's classic adapter and by Node's, like npm's `@socket.io/redis-emitter`; one that speaks the
-/// sharded format ([`ShardedAdapter::emitter`](crate::ShardedAdapter::emitter)) by both sharded ones.
+/// sharded format ([`ShardedAdapter::emitter`](crate::ShardedAdapter::emitter)) by both sharded ones; one that writes to a
+/// stream ([`StreamsAdapter::emitter`](crate::StreamsAdapter::emitter)) by both of streams.
 ///
 /// Clones share one connection, which is made anew when it is lost. Whoever chooses recipients gets another emitter, so
 /// one can be kept and used again. All it does resolves when Redis has it, and says nothing of who gets it; while Redis is
