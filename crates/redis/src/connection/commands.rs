@@ -233,7 +233,7 @@ impl Commands {
         topology: &Topology,
         results: &mut [RedisResult<Value>],
     ) -> Vec<usize> {
-        let anywhere = topology.primaries().into_iter().next();
+        let anywhere = self.anywhere(topology);
         let mut by_node: Vec<(Address, Vec<usize>)> = Vec::new();
         let mut moved = Vec::new();
         for &at in left {
@@ -274,6 +274,13 @@ impl Commands {
         }
         moved.sort_unstable();
         moved
+    }
+
+    /// Returns the primary for what any of them takes: always the same one, as long as it is there.
+    fn anywhere(&self, topology: &Topology) -> Option<Address> {
+        let primaries = topology.primaries();
+        let within_reach = primaries.iter().find(|primary| !self.link(primary).is_down());
+        within_reach.or(primaries.first()).cloned()
     }
 
     /// Runs a command on the node that a slot is on its way to.
