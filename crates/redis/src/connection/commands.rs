@@ -102,8 +102,14 @@ impl Commands {
             return run_on(&self.single, &[command]).await.into_iter().collect();
         }
         let topology = self.topology().await?;
-        let nodes = if replicas { topology.nodes.clone() } else { topology.primaries() };
-        self.run_on_nodes(command, &nodes, |_| true).await
+        let nodes =
+            |topology: &Topology| if replicas { topology.nodes.clone() } else { topology.primaries() };
+        if let Ok(answers) = self.run_on_nodes(command, &nodes(&topology), |_| true).await {
+            return Ok(answers);
+        }
+        // Perhaps the one that does not answer is no part of the cluster any more.
+        let topology = self.topology().await?;
+        self.run_on_nodes(command, &nodes(&topology), |_| true).await
     }
 
     /// Runs a command on every primary, of which only that of a key has to answer; on the server, if there is only one.
