@@ -136,6 +136,6 @@ function emitters(adapter, engine, whose) {
 emitters("classic", onRedis(), "npm");
 emitters("postgres", onPostgres(), "npm");
 if (CLUSTER_NODE) {
-  for (const adapter of ["classic", "sharded"]) emitters(adapter, onRedis(), "tower-socketio");
+  for (const adapter of ["classic", "sharded", "streams"]) emitters(adapter, onRedis(), "tower-socketio");
   emitters("postgres", onPostgres(), "tower-socketio");
 }

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,8 +11,16 @@ use super::{Hub, Reply, ReplyKind, ServerEvent, SocketIo, Space, WireError};
 
 /// A namespace as its adapter knows it.
 pub(super) struct SpaceHome {
-    pub(super) hub: Weak<Hub>,
-    pub(super) space: Weak<Space>,
+    hub: Weak<Hub>,
+    space: Weak<Space>,
+    /// Whether it was logged that another node sends what is no event; there may be thousands of them.
+    told: AtomicBool,
+}
+
+impl SpaceHome {
+    pub(super) fn new(hub: &Arc<Hub>, space: &Arc<Space>) -> Self {
+        Self { hub: Arc::downgrade(hub), space: Arc::downgrade(space), told: AtomicBool::new(false) }
+    }
 }
 
 impl Home for SpaceHome {
@@ -100,7 +109,14 @@ impl SpaceHome {
         };
         read()
             .inspect_err(|error| {
-                tracing::warn!(target: "socketio::adapter", %error, "another node sent what is no event");
+                if self.told.swap(true, Ordering::Relaxed) {
+                    tracing::debug!(target: "socketio::adapter", %error, "another node sent what is no event");
+                } else {
+                    tracing::warn!(
+                        target: "socketio::adapter", %error,
+                        "another node sent what is no event; further ones are ignored silently"
+                    );
+                }
             })
             .ok()
     }

@@ -227,7 +227,7 @@ fn space(
 ) -> Arc<Space> {
     let adapter: Arc<dyn Adapter> = hub.config.adapter.make(name);
     let space = Arc::new(Space::new(name, adapter, doors.clone(), params, &hub.config));
-    let home = SpaceHome { hub: Arc::downgrade(hub), space: Arc::downgrade(&space) };
+    let home = SpaceHome::new(hub, &space);
     space.adapter().open(Arc::new(home));
     space
 }

@@ -93,6 +93,12 @@ pub trait Adapter: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Resolves when what was broadcast before the adapter was opened is known here, as far as the home wants it, or
+    /// cannot be had now.
+    fn opened(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Does something behind what was broadcast before: at once, unless that waits for its place.
     fn in_turn(&self, then: Box<dyn FnOnce() + Send>) {
         then();

@@ -9,6 +9,7 @@ use crate::bus::PostgresBus;
 use crate::emitter::PostgresEmitter;
 use crate::error::PostgresError;
 use crate::listener::Listener;
+use crate::note::Limits;
 use crate::publisher::Publisher;
 use crate::server::{self, Server};
 use crate::table::{Table, keep_clean};
@@ -74,7 +75,7 @@ impl PostgresAdapter {
             max_attachment: 64 << 20,
             cleanup_interval: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
-            probe_interval: Duration::from_secs(5),
+            probe_interval: Duration::from_secs(2),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -109,7 +110,8 @@ impl PostgresAdapter {
         self
     }
 
-    /// The largest message in bytes that is fetched from the table (default: 64 MiB); larger ones are lost, and logged.
+    /// The largest message in bytes that is put in the table, and fetched from it (default: 64 MiB). Larger ones of this
+    /// server are refused, and those of others are lost, and logged.
     ///
     /// [`Cluster::max_message`] has its own say.
     pub fn max_attachment(mut self, bytes: usize) -> Self {
@@ -131,10 +133,11 @@ impl PostgresAdapter {
         self
     }
 
-    /// How long Postgres may say nothing on a connection before it is asked whether it is there, and may then take to
-    /// answer (default: 5 s; at least 100 ms).
+    /// How long Postgres may say nothing on a connection before it is asked whether it is there (default: 2 s; at least
+    /// 100 ms). To answer it has twice as long.
     ///
-    /// So after three of these at the latest a database that hangs is noticed, and what waits for it fails.
+    /// So after four of these at the latest, 8 s, a database that hangs is noticed, and what waits for it fails. A
+    /// large message has to pass in that time, too: over a slow line it may need more.
     pub fn probe_interval(mut self, interval: Duration) -> Self {
         self.probe_interval = interval.max(SHORTEST);
         self
@@ -167,13 +170,13 @@ impl PostgresAdapter {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<Cluster, PostgresError> {
-        let (prefix, threshold) = (self.channel_prefix.clone().into(), self.payload_threshold);
+        let (prefix, limits) = (self.channel_prefix.clone().into(), self.limits());
         let (server, table) = self.check()?;
         let publisher = Arc::new(Publisher::new(server.clone(), table.clone()));
         publisher.connect_first().await?;
         tokio::spawn(keep_clean(table.clone(), Arc::downgrade(&publisher)));
         let listener = Listener::new(server, table);
-        Ok(Cluster::new(PostgresBus { listener, publisher, prefix, threshold }))
+        Ok(Cluster::new(PostgresBus { listener, publisher, prefix, limits }))
     }
 
     /// Connects to the database to emit only.
@@ -186,11 +189,15 @@ impl PostgresAdapter {
     ///
     /// Outside of a tokio runtime.
     pub async fn emitter(self) -> Result<PostgresEmitter, PostgresError> {
-        let (prefix, threshold) = (self.channel_prefix.clone().into(), self.payload_threshold);
+        let (prefix, limits) = (self.channel_prefix.clone().into(), self.limits());
         let (server, table) = self.check()?;
         let publisher = Arc::new(Publisher::new(server, table));
         publisher.connect_first().await?;
-        Ok(PostgresEmitter::new(publisher, prefix, threshold))
+        Ok(PostgresEmitter::new(publisher, prefix, limits))
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { threshold: self.payload_threshold, largest: self.max_attachment }
     }
 
     fn check(self) -> Result<(Arc<Server>, Arc<Table>), PostgresError> {

@@ -4,7 +4,7 @@ use tower_socketio_adapter::{BoxFuture, Bus, BusError, Inbox, Membership, Messag
 
 use crate::channel::Channel;
 use crate::listener::Listener;
-use crate::note::Note;
+use crate::note::{Limits, Note};
 use crate::publisher::Publisher;
 
 /// Carries messages through Postgres.
@@ -13,8 +13,7 @@ pub(crate) struct PostgresBus {
     pub(crate) listener: Listener,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) prefix: Box<str>,
-    /// The longest envelope in bytes that is notified itself.
-    pub(crate) threshold: usize,
+    pub(crate) limits: Limits,
 }
 
 impl PostgresBus {
@@ -24,7 +23,7 @@ impl PostgresBus {
 
     fn note(&self, message: &Message) -> Result<Note, BusError> {
         let namespace = message.namespace.as_deref().unwrap_or("/");
-        Note::new(message, self.channel(namespace), self.threshold)
+        Note::new(message, self.channel(namespace), self.limits)
     }
 }
 

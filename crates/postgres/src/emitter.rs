@@ -7,7 +7,7 @@ use tower_socketio_proto::socketio::Encoded;
 
 use crate::channel::Channel;
 use crate::error::{EmitError, PostgresError};
-use crate::note::Note;
+use crate::note::{Limits, Note};
 use crate::publisher::Publisher;
 use crate::selection::Selection;
 use crate::{PostgresAdapter, selection};
@@ -18,7 +18,7 @@ use crate::{PostgresAdapter, selection};
 /// `@socket.io/postgres-emitter`. Clones share one connection, which is made anew when it is lost. Whoever chooses
 /// recipients gets another emitter, so one can be kept and used again.
 ///
-/// All it does resolves when Postgres has it, and says nothing of who gets it. If Postgres hangs that fails after three
+/// All it does resolves when Postgres has it, and says nothing of who gets it. If Postgres hangs that fails after four
 /// times the [`probe_interval`](PostgresAdapter::probe_interval) at the latest.
 ///
 /// ```no_run
@@ -40,7 +40,7 @@ use crate::{PostgresAdapter, selection};
 pub struct PostgresEmitter {
     publisher: Arc<Publisher>,
     prefix: Arc<str>,
-    threshold: usize,
+    limits: Limits,
     namespace: Arc<str>,
     selection: Selection,
 }
@@ -49,8 +49,8 @@ pub struct PostgresEmitter {
 const EMITTER: &str = "emitter";
 
 impl PostgresEmitter {
-    pub(crate) fn new(publisher: Arc<Publisher>, prefix: Arc<str>, threshold: usize) -> Self {
-        Self { publisher, prefix, threshold, namespace: "/".into(), selection: Selection::default() }
+    pub(crate) fn new(publisher: Arc<Publisher>, prefix: Arc<str>, limits: Limits) -> Self {
+        Self { publisher, prefix, limits, namespace: "/".into(), selection: Selection::default() }
     }
 
     /// Connects to the database that this connection string names, with all options at their defaults;
@@ -162,7 +162,7 @@ impl PostgresEmitter {
         let namespace = Some(self.namespace.clone());
         let message = Message::new(kind, namespace, EMITTER.into(), data, attachments);
         let channel = Channel::new(&self.prefix, &self.namespace);
-        let note = Note::new(&message, channel, self.threshold);
+        let note = Note::new(&message, channel, self.limits);
         let mut results = self.publisher.publish(vec![note]).await;
         Ok(results.pop().unwrap_or(Ok(()))?)
     }

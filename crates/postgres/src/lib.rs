@@ -39,15 +39,16 @@
 //! goes in one round trip. Answers go to all nodes as well, which ignore those of others.
 //!
 //! What is binary, or longer than [`payload_threshold`](PostgresAdapter::payload_threshold), is inserted in a table by
-//! the same statement and fetched by each other node: one more round trip, and a row that is written to disk and removed
-//! half a minute later.
+//! the same statement and fetched by each other node: one more round trip, and a row that is removed half a minute later.
+//! Nothing waits until it is on the disk (`synchronous_commit` is off on that connection).
 //!
 //! Each namespace says every 5 s that it is there if it says nothing else, so many namespaces are many notifications.
 //!
 //! # The database
 //!
-//! A server has two connections, one that listens to all its namespaces and one for all else; an emitter has one. They
-//! need a session of their own: with PgBouncer that is `pool_mode = session`, and a standby cannot be listened to.
+//! Its encoding is UTF-8; others cannot have every message. A server has two connections, one that listens to all its
+//! namespaces and one for all else; an emitter has one. They need a session of their own: with PgBouncer that is
+//! `pool_mode = session`, and a standby cannot be listened to.
 //!
 //! The table is made by [`connect`](PostgresAdapter::connect) if it is missing, which needs the right to do so. Where it
 //! is to be made by hand:
@@ -90,6 +91,7 @@ mod adapter;
 mod bus;
 mod channel;
 mod deliver;
+mod ear;
 mod emitter;
 mod error;
 #[cfg(test)]

@@ -161,7 +161,7 @@ async fn watch(link: Weak<Link>, interval: Duration) {
         if heard != before {
             continue;
         }
-        let answered = timeout(interval, link.client.check_connection()).await.is_ok();
+        let answered = timeout(2 * interval, link.client.check_connection()).await.is_ok();
         if !answered && link.pulse.heard.load(Ordering::Relaxed) == heard {
             return link.abandon("Postgres does not answer");
         }
@@ -186,7 +186,7 @@ mod tests {
         link.client.batch_execute("LISTEN \"a\"").await.unwrap();
         server.silence();
         let error =
-            timeout(3 * INTERVAL, link.client.batch_execute("LISTEN \"b\"")).await.unwrap().unwrap_err();
+            timeout(4 * INTERVAL, link.client.batch_execute("LISTEN \"b\"")).await.unwrap().unwrap_err();
         assert!(error.is_closed() && link.is_lost());
         assert_eq!(reason(&link), "the bus is down: Postgres does not answer");
     }

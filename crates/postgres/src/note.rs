@@ -26,18 +26,30 @@ pub(crate) enum Body {
     Attached { envelope: Vec<u8>, head: String, tail: &'static str },
 }
 
+/// How long messages may be, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Notified itself.
+    pub(crate) threshold: usize,
+    /// In the table.
+    pub(crate) largest: usize,
+}
+
 impl Note {
     /// Encodes a message.
     ///
     /// Node's rule: what has attachments or is too long lies in the table. Exactly as many bytes as its default of 8000
     /// Postgres does not notify any more, so they are too long, too.
-    pub(crate) fn new(message: &Message, channel: Channel, threshold: usize) -> Result<Self, BusError> {
+    pub(crate) fn new(message: &Message, channel: Channel, limits: Limits) -> Result<Self, BusError> {
         let json = String::from_utf8(message.to_json()).map_err(BusError::refused)?;
-        if message.attachments.is_empty() && json.len() <= threshold.min(LONGEST) {
+        if message.attachments.is_empty() && json.len() <= limits.threshold.min(LONGEST) {
             return Ok(Self { channel, body: Body::Whole(json) });
         }
         let mut envelope = Vec::with_capacity(json.len() + message.size());
         json_to_msgpack(&mut envelope, &json, &message.attachments).map_err(BusError::refused)?;
+        if envelope.len() > limits.largest {
+            return Err(BusError::refused("it is longer than `max_attachment`"));
+        }
         let node = serde_json::to_string(&*message.node).map_err(BusError::refused)?;
         let head = format!("{{\"uid\":{node},\"type\":{},\"attachmentId\":\"", message.kind.number());
         Ok(Self { channel, body: Body::Attached { envelope, head, tail: "\"}" } })
@@ -124,7 +136,8 @@ mod tests {
     }
 
     fn note(message: &Message, threshold: usize) -> Body {
-        Note::new(message, Channel::new("socket.io", "/"), threshold).unwrap().body
+        let limits = Limits { threshold, largest: 1 << 20 };
+        Note::new(message, Channel::new("socket.io", "/"), limits).unwrap().body
     }
 
     /// A message whose JSON has this many bytes.
@@ -198,6 +211,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_message_that_nobody_would_fetch_is_refused() {
+        let limits = |largest| Limits { threshold: 8000, largest };
+        let message = sized(9000);
+        let note = |largest| Note::new(&message, Channel::new("socket.io", "/"), limits(largest));
+        let Body::Attached { envelope, .. } = note(9000).unwrap().body else { panic!("it is too long") };
+        assert!(note(envelope.len()).is_ok());
+        assert!(matches!(note(envelope.len() - 1), Err(BusError::Refused(_))));
     }
 
     #[test]

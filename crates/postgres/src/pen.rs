@@ -25,6 +25,8 @@ pub(crate) struct Pen {
 
 impl Pen {
     pub(crate) async fn new(link: Arc<Link>) -> Result<Self, tokio_postgres::Error> {
+        // What lies in the table need not outlive the database, and all that follows would wait for the disk.
+        link.client.batch_execute("SET synchronous_commit TO off").await?;
         let types = [Type::TEXT, Type::TEXT];
         let notify = link.client.prepare_typed("SELECT pg_notify($1, $2)", &types).await?;
         Ok(Self { link, notify, attach: OnceCell::new() })
@@ -42,8 +44,8 @@ impl Pen {
             |note: &Result<Note, _>| matches!(note, Ok(Note { body: Body::Attached { .. }, .. }));
         // If this fails the others go nevertheless.
         let attach = match notes.iter().any(is_attached) {
-            true => self.attach(table).await.map(Some).map_err(|error| self.failed(&error)),
-            false => Ok(None),
+            true => self.attach(table).await.map_err(|error| self.failed(&error)),
+            false => Ok(&self.notify),
         };
         let sends = notes.into_iter().map(|note| async { self.send(note?, &attach).await });
         in_order(sends).await
@@ -54,13 +56,12 @@ impl Pen {
         self.attach.get_or_try_init(|| table.prepare_insert(&self.link.client)).await
     }
 
-    async fn send(&self, note: Note, attach: &Result<Option<&Statement>, BusError>) -> Result<(), BusError> {
+    async fn send(&self, note: Note, attach: &Result<&Statement, BusError>) -> Result<(), BusError> {
         let channel = note.channel.name();
         let sent = match &note.body {
             Body::Whole(envelope) => self.execute(&self.notify, &[&channel, envelope]).await,
             Body::Attached { envelope, head, tail } => match attach {
-                Ok(Some(attach)) => self.execute(attach, &[envelope, &channel, head, tail]).await,
-                Ok(None) => unreachable!("it was prepared for this note"),
+                Ok(attach) => self.execute(attach, &[envelope, &channel, head, tail]).await,
                 Err(error) => return Err(again(error)),
             },
         };
@@ -129,12 +130,15 @@ mod tests {
     use super::*;
     use crate::channel::Channel;
     use crate::fake::Fake;
+    use crate::note::Limits;
 
     const INTERVAL: Duration = Duration::from_secs(5);
 
     async fn pen(server: &Fake) -> Pen {
         let pen = Pen::new(server.link(INTERVAL, None).await).await.unwrap();
-        assert!(server.heard()[0].ends_with("SELECT pg_notify($1, $2)"));
+        let heard = server.heard();
+        assert_eq!(heard[0], "Q SET synchronous_commit TO off");
+        assert!(heard[1].ends_with("SELECT pg_notify($1, $2)"), "{heard:?}");
         pen
     }
 
@@ -146,7 +150,7 @@ mod tests {
         let data = format!("{{\"packet\":[\"{text}\"]}}").into();
         let kind = MessageKind::ServerSideEmit;
         let message = Message::new(kind, Some("/".into()), "a".into(), data, Vec::new());
-        Note::new(&message, Channel::new("socket.io", "/"), threshold)
+        Note::new(&message, Channel::new("socket.io", "/"), Limits { threshold, largest: 1 << 20 })
     }
 
     /// What was sent for each note, in short.

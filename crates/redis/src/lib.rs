@@ -37,10 +37,10 @@
 //!
 //! # Commands that Redis sees
 //!
-//! Each broadcast is one `PUBLISH` or `SPUBLISH`, and all that wait go in one pipeline. A process has one connection for
-//! commands and one that subscribes, whatever its number of namespaces; with a Redis Cluster, one of each to every
-//! primary. With `sharded` a room costs one `SSUBSCRIBE` when its first member comes and one `SUNSUBSCRIBE` when its last
-//! one leaves, in pipelines of up to 1000.
+//! Each broadcast is one `SPUBLISH`, `PUBLISH` or `XADD`, and all that wait go in one pipeline. A process has one
+//! connection for commands and one that subscribes, whatever its number of namespaces, and one for each stream that it
+//! reads; with a Redis Cluster, one of the first two to every primary that is needed. With `sharded` a room costs one
+//! `SSUBSCRIBE` when its first member comes and one `SUNSUBSCRIBE` when its last one leaves, in pipelines of up to 1000.
 //!
 //! With `streams` broadcasts, joins, leaves and disconnects are one `XADD` each, of about as many bytes; a process has one
 //! connection more for each stream, on which it waits with `XREAD`. What a node has missed it reads by `XRANGE`. A client

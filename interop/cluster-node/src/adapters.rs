@@ -36,7 +36,7 @@ pub(crate) async fn emitter(options: &Options) -> Result<Emitter, Error> {
     Ok(match adapter(options)? {
         Adapter::Classic(adapter) => Emitter::Redis(adapter.emitter().await?),
         Adapter::Sharded(adapter) => Emitter::Redis(adapter.emitter().await?),
-        Adapter::Streams(_) => return Err("later".into()),
+        Adapter::Streams(adapter) => Emitter::Redis(adapter.emitter().await?),
         Adapter::Postgres(adapter) => Emitter::Postgres(adapter.emitter().await?),
     })
 }

@@ -1,13 +1,18 @@
 // The message client and the publisher, which reach users and sockets on all nodes; Node's servers know users as rooms.
 import { same } from "../../support/expect.mjs";
-import { counts, each, names, until } from "../support/clusters.mjs";
+import { counts, each, names, reached, until } from "../support/clusters.mjs";
 
 export function users(cluster) {
   const logged = async (scene, ...users) => {
     const [a, b, c, d] = [scene.here, scene.there, scene.there, scene.there];
     const peers = await Promise.all([a, b, c, d].map((on) => scene.peer(on)));
     await Promise.all(users.map((user, i) => peers[i].call("login", user)));
+    for (const [i, user] of users.entries()) await reached(peers[i], [scene.here], "/", [user, undefined], toUser);
     return peers;
+  };
+  const toUser = (node, of, user, event) => {
+    if (node.kind === "node") return node.tell("emit", { of, to: [user === undefined ? "$users" : `$user:${user}`], ...event });
+    return user === undefined ? node.tell("everyone", event) : node.tell("users", { users: [user], ...event });
   };
   const inRust = { when: ({ kind }) => kind === "rust" };
 

@@ -89,8 +89,10 @@ export async function until(condition, within = 10_000) {
   }
 }
 
+const toRoom = (node, of, room, event) => node.tell("emit", { of, to: room === undefined ? [] : [room], ...event });
+
 /** Waits until what each of these nodes says to each of these rooms reaches the peer. */
-export async function reached(peer, nodes, of, rooms) {
+export async function reached(peer, nodes, of, rooms, say = toRoom) {
   for (const [i, saying] of nodes.entries()) {
     for (const room of rooms) {
       const mark = `${i} ${room} ${made++}`;
@@ -102,7 +104,7 @@ export async function reached(peer, nodes, of, rooms) {
         });
       });
       await until(async () => {
-        await saying.tell("emit", { of, to: room === undefined ? [] : [room], event: "probe", args: [mark] });
+        await say(saying, of, room, { event: "probe", args: [mark] });
         return Promise.race([seen, new Promise((resolve) => setTimeout(resolve, 50))]);
       });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower_socketio_adapter::{Offset, Room, StoredSession};
 
 use super::keep::let_go;
@@ -16,6 +16,9 @@ use crate::hub::{Extensions, Lease, Name, Socket};
 /// How long is waited before each attempt to find a session: a client may be here before its former node has noticed that
 /// it is gone and has stored it.
 const ATTEMPTS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(150)];
+
+/// How long a client waits for a node to begin.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a session says beside what Node's says, as a client may have missed only what came since.
 #[derive(Serialize, Deserialize)]
@@ -56,6 +59,8 @@ impl Socket {
         let space = lease.space();
         let (Some(log), Some(sessions)) = (space.log(), space.adapter().sessions()) else { return };
         let keep = log.keep();
+        // What it has missed may not have been here, at a node that has just begun.
+        let _ = timeout(PATIENCE, space.adapter().opened()).await;
         for wait in ATTEMPTS {
             sleep(wait).await;
             let is_here = pass.id().is_some_and(|id| space.adapter().find(id).is_some());

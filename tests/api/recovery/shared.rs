@@ -271,6 +271,40 @@ async fn a_node_that_starts_later_knows_what_clients_have_missed() -> Test {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_for_its_place_reaches_those_who_come_back_meanwhile() -> Test {
+    let bus = LocalBus::journaled();
+    let (one, two) = (node(bus.clone()), node(Slow(bus, SECOND / 2)));
+    tokio::time::sleep(SECOND * 5).await;
+    let mut client = join(&one).await;
+    two.emit("news", "seen");
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(news(&mut client).await, ["seen"]);
+    lose(&mut client).await;
+    two.emit("news", "under way");
+    let mut back = enter_with(&two, client.pid(), client.offset()).await;
+    assert_eq!(back.id(), client.id());
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(news(&mut back).await, ["under way"]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_to_a_node_that_begins_waits_until_it_knows_what_was_missed() -> Test {
+    let (bus, one, two) = nodes().await;
+    let mut client = join(&one).await;
+    two.emit("news", "seen");
+    assert_eq!(news(&mut client).await, ["seen"]);
+    lose(&mut client).await;
+    two.emit("news", "missed");
+    idle().await;
+    let three = node(bus);
+    let mut back = enter_with(&three, client.pid(), client.offset()).await;
+    assert_eq!(back.id(), client.id());
+    assert_eq!(news(&mut back).await, ["missed"]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_closes_hands_its_clients_over() -> Test {
     let (_bus, one, two) = nodes().await;
     let mut client = join(&one).await;

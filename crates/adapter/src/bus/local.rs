@@ -102,7 +102,7 @@ impl LocalBus {
         if let (Some(journal), Some(age)) = (&self.0.journal, inbox.history()) {
             let (begin, past) = journal.since(namespace, age);
             inbox.begin(begin);
-            past.into_iter().for_each(|sent| drop(queue.try_send(sent)));
+            past.into_iter().for_each(|sent| brought(sent, &inbox));
         }
         tokio::spawn(bring(sent, inbox.clone()));
         let nodes = state.namespaces.entry(namespace.into()).or_default();
@@ -232,12 +232,16 @@ impl fmt::Debug for LocalBus {
 
 /// Brings a node what was sent, until its subscription ends.
 async fn bring(mut sent: mpsc::Receiver<Sent>, inbox: Inbox) {
-    while let Some(Sent { json, attachments, offset, past }) = sent.recv().await {
-        match Message::from_json(&json, attachments).map(|message| Incoming::new(message, offset)) {
-            Ok(incoming) if past => inbox.message(incoming.past()),
-            Ok(incoming) => inbox.message(incoming),
-            Err(error) => tracing::debug!(target: "socketio::adapter", %error, "no message"),
-        }
+    while let Some(sent) = sent.recv().await {
+        brought(sent, &inbox);
+    }
+}
+
+fn brought(Sent { json, attachments, offset, past }: Sent, inbox: &Inbox) {
+    match Message::from_json(&json, attachments).map(|message| Incoming::new(message, offset)) {
+        Ok(incoming) if past => inbox.message(incoming.past()),
+        Ok(incoming) => inbox.message(incoming),
+        Err(error) => tracing::debug!(target: "socketio::adapter", %error, "no message"),
     }
 }
 

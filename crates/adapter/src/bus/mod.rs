@@ -113,7 +113,8 @@ use crate::BoxFuture;
 pub trait Bus: Debug + Send + Sync + 'static {
     /// Subscribes a node to a namespace: every message from now on goes to `inbox`, the node's own may come, too.
     ///
-    /// A subscription that is lost ends with [`Inbox::fail`], and is opened again after a while. Opening one that exists
+    /// It resolves when the carrier has confirmed it, and [the past](Inbox::history), if it is wanted, has been brought. A
+    /// subscription that is lost ends with [`Inbox::fail`], and is opened again after a while. Opening one that exists
     /// takes its place.
     ///
     /// # Errors

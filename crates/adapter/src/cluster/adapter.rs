@@ -177,8 +177,12 @@ impl Adapter for ClusterAdapter {
         self.0.line.bus.sessions()
     }
 
+    fn opened(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.line.tried(self.0.options.request_timeout))
+    }
+
     fn in_turn(&self, then: Box<dyn FnOnce() + Send>) {
-        self.0.turns.then(then, self.0.home.get());
+        self.0.turns.then(then, self.0.way());
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

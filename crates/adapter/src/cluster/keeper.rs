@@ -41,7 +41,7 @@ impl Shared {
             Membership::Heartbeat => (Some(self.beat(now)), self.bury(now)),
             Membership::Counted => (None, None),
         };
-        let turn = self.turns.tick(now, self.home.get());
+        let turn = self.turns.tick(now, self.way());
         [sweep, beat, expiry, turn, self.settle(now)].into_iter().flatten().min()
     }
 

@@ -99,7 +99,7 @@ impl Line {
     }
 
     /// Waits until it was tried to subscribe.
-    async fn tried(&self, within: Duration) {
+    pub(super) async fn tried(&self, within: Duration) {
         let _ = timeout(within, self.tried.subscribe().wait_for(|tried| *tried)).await;
     }
 

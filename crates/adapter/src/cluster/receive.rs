@@ -35,6 +35,12 @@ impl Shared {
         if message.size() > self.options.max_message || message.node.len() > LONGEST_ID {
             return self.vitals.ignored();
         }
+        if past {
+            if offset.is_some_and(|offset| self.remember(message, offset).is_none()) {
+                self.vitals.ignored();
+            }
+            return;
+        }
         let is_node = !message.node.is_empty() && *message.node != *EMITTER;
         if is_node && self.membership == Membership::Heartbeat {
             let new = self.nodes.spoke(&message.node, Instant::now());
@@ -47,12 +53,7 @@ impl Shared {
                 self.requests.node(&message.node);
             }
         }
-        let done = match offset {
-            Some(offset) if past => self.remember(message, offset),
-            None if past => Some(()),
-            offset => self.obey(message, is_node, offset),
-        };
-        if done.is_none() {
+        if self.obey(message, is_node, offset).is_none() {
             self.vitals.ignored();
         }
     }
@@ -60,8 +61,8 @@ impl Shared {
     /// A broadcast of this node has come back.
     fn back(&self, message: Message, offset: Offset) {
         if self.turns.is_on()
-            && let Some(home) = self.home.get()
-            && let Some(message) = self.turns.back(message, offset, home)
+            && let Some(way) = self.way()
+            && let Some(message) = self.turns.back(message, offset, way)
         {
             // Clients that were away have missed it.
             self.remember(message, offset);

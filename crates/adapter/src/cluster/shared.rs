@@ -20,7 +20,7 @@ use super::request::{Asker, Request};
 use super::requests::Requests;
 use super::setup::{LONGEST, Options};
 use super::subscription::Subscription;
-use super::turns::{Pending, Turns};
+use super::turns::{Pending, Turns, Way};
 use super::write;
 use crate::{
     Adapter, AdapterError, BusError, Home, LocalAdapter, Membership, Message, MessageKind, Outgoing, Reach,
@@ -113,6 +113,11 @@ impl Shared {
         self.subscribe();
     }
 
+    /// How broadcasts reach the sockets of this node, once it is open.
+    pub(super) fn way(&self) -> Option<Way<'_>> {
+        self.home.get().map(|home| Way { home, local: &self.local })
+    }
+
     /// How far back messages are wanted, of a bus that keeps them.
     pub(super) fn history(&self) -> Option<Duration> {
         self.line.bus.sessions()?;
@@ -121,7 +126,7 @@ impl Shared {
 
     /// Takes leave of the other nodes; returns the task that does what is left to do.
     pub(super) fn close(&self) -> Option<JoinHandle<()>> {
-        self.turns.give_up(self.home.get());
+        self.turns.give_up(self.way());
         let last =
             self.letter(MessageKind::AdapterClose, Bytes::new(), Vec::new(), Address::All, Waiter::Nobody);
         if !self.outbox.close(last, &self.line) {
@@ -186,9 +191,9 @@ impl Shared {
             Waiter::Nobody => {}
             Waiter::Request(request) => self.requests.give_up(request, |_| unreachable(error)),
             Waiter::Turn(ticket) if matches!(error, BusError::Refused(_)) => {
-                self.turns.refused(*ticket, self.home.get());
+                self.turns.refused(*ticket, self.way());
             }
-            Waiter::Turn(_) => self.turns.give_up(self.home.get()),
+            Waiter::Turn(_) => self.turns.give_up(self.way()),
         }
     }
 
@@ -209,7 +214,7 @@ impl Shared {
         if is_first {
             self.wake.notify_one();
         }
-        self.turns.deliver(self.home.get());
+        self.turns.deliver(self.way());
         reached
     }
 

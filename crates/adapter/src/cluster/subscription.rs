@@ -74,7 +74,7 @@ impl Shared {
             self.health.subscription(Some(&error));
             state.next_wait()
         };
-        self.turns.give_up(self.home.get());
+        self.turns.give_up(self.way());
         let task = subscribe(self.me.clone(), self.line.clone(), Some(wait), self.options.request_timeout);
         self.runtime.spawn(task);
     }

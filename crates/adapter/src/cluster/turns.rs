@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{Home, Member, Message, Offset, Target};
+use crate::{Adapter, Home, LocalAdapter, Member, Message, Offset, Target};
 
 /// So long a broadcast waits for its offset; then it is delivered without one.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -54,6 +54,13 @@ enum What {
     Then(Box<dyn FnOnce() + Send>),
 }
 
+/// How broadcasts reach the sockets of this node.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) home: &'a Arc<dyn Home>,
+    pub(super) local: &'a LocalAdapter,
+}
+
 /// A broadcast of this node.
 pub(super) struct Pending {
     /// The data of its message.
@@ -89,17 +96,17 @@ impl Turns {
     }
 
     /// Does something behind all that waits.
-    pub(super) fn then(&self, then: Box<dyn FnOnce() + Send>, home: Option<&Arc<dyn Home>>) {
+    pub(super) fn then(&self, then: Box<dyn FnOnce() + Send>, way: Option<Way<'_>>) {
         if !self.is_on() {
             return then();
         }
         self.queue().push(State::Ready(None), What::Then(then));
-        self.deliver(home);
+        self.deliver(way);
     }
 
     /// A broadcast of this node has come back with its place. Returns it if it was not waited for, as it was delivered
     /// before.
-    pub(super) fn back(&self, message: Message, offset: Offset, home: &Arc<dyn Home>) -> Option<Message> {
+    pub(super) fn back(&self, message: Message, offset: Offset, way: Way<'_>) -> Option<Message> {
         {
             let mut queue = self.queue();
             queue.late = false;
@@ -112,20 +119,20 @@ impl Turns {
         }
         // Before anything else that comes.
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.deliver_all(home, turn);
+        self.deliver_all(way, turn);
         None
     }
 
     /// A broadcast was not taken by the carrier.
-    pub(super) fn refused(&self, ticket: u64, home: Option<&Arc<dyn Home>>) {
+    pub(super) fn refused(&self, ticket: u64, way: Option<Way<'_>>) {
         if let Some(item) = self.queue().items.iter_mut().find(|item| item.ticket == ticket) {
             item.state = State::Ready(None);
         }
-        self.deliver(home);
+        self.deliver(way);
     }
 
     /// The carrier is out of reach: nothing waits any longer.
-    pub(super) fn give_up(&self, home: Option<&Arc<dyn Home>>) {
+    pub(super) fn give_up(&self, way: Option<Way<'_>>) {
         if !self.is_on() {
             return;
         }
@@ -136,11 +143,11 @@ impl Turns {
                 item.state = State::Ready(None);
             });
         }
-        self.deliver(home);
+        self.deliver(way);
     }
 
     /// Looks after what waits for too long; says when to look again.
-    pub(super) fn tick(&self, now: Instant, home: Option<&Arc<dyn Home>>) -> Option<Instant> {
+    pub(super) fn tick(&self, now: Instant, way: Option<Way<'_>>) -> Option<Instant> {
         let due = {
             let mut queue = self.queue();
             let due = queue.items.front().map(|item| item.since + PATIENCE);
@@ -150,27 +157,27 @@ impl Turns {
         if due > now {
             return Some(due);
         }
-        self.give_up(home);
-        self.tick(now, home)
+        self.give_up(way);
+        self.tick(now, way)
     }
 
     /// Delivers what is ready, unless another thread is at it, or this one further up: they will find it.
-    pub(super) fn deliver(&self, home: Option<&Arc<dyn Home>>) {
-        let Some(home) = home else { return };
+    pub(super) fn deliver(&self, way: Option<Way<'_>>) {
+        let Some(way) = way else { return };
         while self.queue().is_ready() {
             let Ok(turn) = self.turn.try_lock() else { return };
-            self.deliver_all(home, turn);
+            self.deliver_all(way, turn);
         }
     }
 
-    fn deliver_all(&self, home: &Arc<dyn Home>, turn: MutexGuard<'_, ()>) {
+    fn deliver_all(&self, way: Way<'_>, turn: MutexGuard<'_, ()>) {
         loop {
             let ready = {
                 let mut queue = self.queue();
                 if queue.is_ready() { queue.items.pop_front() } else { None }
             };
             match ready.map(|item| (item.what, item.state)) {
-                Some((What::Broadcast(pending), State::Ready(offset))) => pending.deliver(home, offset),
+                Some((What::Broadcast(pending), State::Ready(offset))) => pending.deliver(way, offset),
                 Some((What::Then(then), _)) => then(),
                 _ => break,
             }
@@ -208,16 +215,27 @@ impl Item {
 }
 
 impl Pending {
-    fn deliver(self, home: &Arc<dyn Home>, offset: Option<Offset>) {
+    /// Delivers it to those who were meant when it was broadcast, and to those who have come since: they may have been at
+    /// another node, and take it for what they would get here.
+    fn deliver(self, way: Way<'_>, offset: Option<Offset>) {
         let Self { args, attachments, to, members, .. } = self;
-        if let Some(members) = members {
-            home.broadcast(args, attachments, &to, offset, &mut |packet| {
-                for member in &members {
-                    member.deliver(packet, to.flags);
-                }
-            });
-        }
+        let Some(before) = members else { return };
+        way.home.broadcast(args, attachments, &to, offset, &mut |packet| {
+            let now = way.local.members(&to);
+            let is_same = now.len() == before.len()
+                && now.iter().zip(&before).all(|(now, before)| Arc::ptr_eq(now, before));
+            let is_there: HashSet<_> =
+                if is_same { HashSet::new() } else { now.iter().map(address).collect() };
+            let gone = before.iter().filter(|member| !is_same && !is_there.contains(&address(member)));
+            for member in now.iter().chain(gone) {
+                member.deliver(packet, to.flags);
+            }
+        });
     }
+}
+
+fn address(member: &Arc<dyn Member>) -> *const () {
+    Arc::as_ptr(member).cast()
 }
 
 fn is_same(one: &[u8], other: &[u8]) -> bool {

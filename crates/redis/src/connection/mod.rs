@@ -33,3 +33,6 @@ pub(crate) use commands::{Commands, Job};
 pub(crate) use dial::Plan;
 pub use server::RedisServer;
 pub(crate) use subscriber::{Delivery, Kind, Sink, Subscriber};
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,11 @@ fn answers_are_written_as_node_writes_them_and_where_it_hears_them() {
         (
             MessageKind::ServerSideEmitResponse,
             r#"{"requestId":"r","packet":null}"#.to_owned(),
+            r#"{"type":6,"requestId":"r","data":null}"#.to_owned(),
+        ),
+        (
+            MessageKind::ServerSideEmitResponse,
+            r#"{"requestId":"r"}"#.to_owned(),
             r#"{"type":6,"requestId":"r"}"#.to_owned(),
         ),
         (

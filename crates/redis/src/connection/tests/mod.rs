@@ -1,0 +1,7 @@
+//! Against what stands for Redis.
+
+mod commands;
+mod server;
+mod subscriber;
+
+use server::Server;

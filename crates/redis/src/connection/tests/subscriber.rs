@@ -1,0 +1,109 @@
+use std::sync::Arc;
+
+use redis::RedisError;
+use tokio::sync::mpsc;
+
+use super::server::{Client, push};
+use super::*;
+use crate::connection::{Commands, Delivery, Kind, Sink, Subscriber};
+
+/// What came; `None` is a loss.
+struct Ear(mpsc::UnboundedSender<Option<Delivery>>);
+
+impl Sink for Ear {
+    fn message(&self, delivery: Delivery) {
+        let _ = self.0.send(Some(delivery));
+    }
+
+    fn lost(&self, _: &RedisError) {
+        let _ = self.0.send(None);
+    }
+}
+
+struct Listening {
+    subscriber: Subscriber,
+    heard: mpsc::UnboundedReceiver<Option<Delivery>>,
+}
+
+impl Listening {
+    fn to(server: &Server) -> Self {
+        let (told, heard) = mpsc::unbounded_channel();
+        let plan = server.plan();
+        let commands = Arc::new(Commands::new(plan.clone()));
+        Self { subscriber: Subscriber::new(plan, commands, Arc::new(Ear(told))), heard }
+    }
+
+    async fn subscribe(&self, server: &Server, kind: Kind, names: &[&str]) -> Client {
+        let (subscribed, client) = tokio::join!(self.subscriber.subscribe(kind, names), server.accept());
+        subscribed.unwrap();
+        client
+    }
+
+    async fn texts(&mut self, count: usize) -> Vec<String> {
+        let mut texts = Vec::new();
+        for _ in 0..count {
+            let delivery = self.heard.recv().await.unwrap().expect("no loss");
+            let text = |bytes: &bytes::Bytes| String::from_utf8(bytes.to_vec()).unwrap();
+            let pattern = delivery.pattern.as_ref().map(text).unwrap_or_default();
+            texts.push(format!(
+                "{:?} {pattern} {} {}",
+                delivery.kind,
+                text(&delivery.channel),
+                text(&delivery.payload)
+            ));
+        }
+        texts
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_comes_in_order_with_its_channel() {
+    let server = Server::new().await;
+    let mut listening = Listening::to(&server);
+    let client = listening.subscribe(&server, Kind::Plain, &["a", "b"]).await;
+    // One connection for everything.
+    listening.subscriber.subscribe(Kind::Pattern, &["c*"]).await.unwrap();
+    listening.subscriber.subscribe(Kind::Shard, &["d"]).await.unwrap();
+    client.pushes.send(push(&["message", "a", "1"])).unwrap();
+    client.pushes.send(push(&["pmessage", "c*", "cd", "2"])).unwrap();
+    client.pushes.send(push(&["smessage", "d", "3"])).unwrap();
+    let expected = ["Plain  a 1", "Pattern c* cd 2", "Shard  d 3"];
+    assert_eq!(listening.texts(3).await, expected);
+}
+
+#[tokio::test]
+async fn a_loss_is_told_once_and_the_next_subscription_connects_again() {
+    let server = Server::new().await;
+    let mut listening = Listening::to(&server);
+    let client = listening.subscribe(&server, Kind::Plain, &["a"]).await;
+    client.pushes.send(push(&["message", "a", "1"])).unwrap();
+    assert_eq!(listening.texts(1).await, ["Plain  a 1"]);
+    client.cut().await;
+    assert_eq!(listening.heard.recv().await, Some(None));
+    let client = listening.subscribe(&server, Kind::Plain, &["a"]).await;
+    client.pushes.send(push(&["message", "a", "2"])).unwrap();
+    assert_eq!(listening.texts(1).await, ["Plain  a 2"]);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_passed_over() {
+    let server = Server::new().await;
+    let mut listening = Listening::to(&server);
+    let client = listening.subscribe(&server, Kind::Plain, &["a"]).await;
+    for nonsense in
+        [&["message", "a"][..], &["smessage"], &["pmessage", "a", "b"], &["invalidate", ":1"], &["new", "x"]]
+    {
+        client.pushes.send(push(nonsense)).unwrap();
+    }
+    client.pushes.send(push(&["message", "a", "end"])).unwrap();
+    assert_eq!(listening.texts(1).await, ["Plain  a end"]);
+}
+
+#[tokio::test]
+async fn what_is_subscribed_to_ends_with_the_subscriber() {
+    let server = Server::new().await;
+    let listening = Listening::to(&server);
+    let mut client = listening.subscribe(&server, Kind::Plain, &["a"]).await;
+    drop(listening);
+    while client.commands.recv().await.is_some() {}
+}
