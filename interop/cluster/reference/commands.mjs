@@ -38,6 +38,5 @@ export function commands(io) {
     stats: () => null,
     close: () => io.close(),
     "all-rooms": async ({ of = "/" }) => sorted(await io.of(of).adapter.allRooms()),
-    "all-sockets": async ({ of = "/", to = [] }) => sorted(await io.of(of).adapter.sockets(new Set(to))),
   };
 }

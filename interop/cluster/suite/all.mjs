@@ -2,7 +2,7 @@ import { describe } from "node:test";
 import { MIXES, shared } from "../support/clusters.mjs";
 import { acks } from "./acks.mjs";
 import { broadcasts } from "./broadcasts.mjs";
-import { oddNames } from "./names.mjs";
+import { oddNames, shortIds } from "./names.mjs";
 import { programs } from "./programs.mjs";
 import { sockets } from "./sockets.mjs";
 import { users } from "./users.mjs";
@@ -12,6 +12,10 @@ export const everything = on([broadcasts, acks, sockets, programs, oddNames, use
 
 /** Those that show that nodes reach each other. */
 export const essentials = on([acks, sockets]);
+
+/** Clients of the old protocol with ids that are not as long as others. */
+export const withShortIds = (row, label, engine) =>
+  on([shortIds])(row, label, engine, { "id-prefix": "short", namespaces: ["/"] });
 
 function on(parts) {
   return (row, label, engine, options = {}) => {

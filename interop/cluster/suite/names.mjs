@@ -118,3 +118,21 @@ export function oddNames(cluster) {
     same(await here.tell("fetch", { of: empty }), []);
   });
 }
+
+/** With the option `id-prefix`, by which old clients' ids are not as long as others. */
+export function shortIds(cluster) {
+  each(cluster, "a client whose id is shorter than others is found, and reached by it", async (scene) => {
+    const { here, there } = scene;
+    const peer = await scene.peer(there, { client: "client2" });
+    same(peer.id.startsWith("short"), true);
+    same((await here.tell("fetch", { to: [peer.id] })).map(({ id }) => id), [peer.id]);
+    peer.socket.on("question", (ack) => ack("answer"));
+    same((await here.tell("ask", { to: [peer.id], event: "question", args: [], timeout: LONG })).answers, ["answer"]);
+    // Node does not hear it then, as with longer ones.
+    if (there.kind === "node" && cluster.adapter === "sharded") return;
+    await reached(peer, [here], "/", [peer.id]);
+    await here.tell("emit", { to: [peer.id], event: "news", args: ["you"] });
+    await scene.settled(peer);
+    same(peer.news.all, [["you"]]);
+  });
+}

@@ -90,8 +90,8 @@ impl Bus for ClassicBus {
         numsub.arg("NUMSUB").arg(self.style.channels.requests(namespace));
         Box::pin(async move {
             // In a cluster others may have subscribed on a replica.
-            let counts = self.commands.run_everywhere(&numsub, true).await;
-            counts.map(|counts| sum_subscribers(&counts)).map_err(BusError::down)
+            let counts = self.commands.run_everywhere(&numsub, true).await.map_err(BusError::down)?;
+            Ok(sum_subscribers(&counts) + self.subscriptions.twins(namespace))
         })
     }
 

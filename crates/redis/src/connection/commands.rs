@@ -93,23 +93,51 @@ impl Commands {
     }
 
     /// Runs a command on every primary, or on replicas, too; on the server, if there is only one.
+    ///
+    /// # Errors
+    ///
+    /// If one of them did not answer.
     pub(crate) async fn run_everywhere(&self, command: &Cmd, replicas: bool) -> RedisResult<Vec<Value>> {
         if !self.plan.is_cluster() {
             return run_on(&self.single, &[command]).await.into_iter().collect();
         }
         let topology = self.topology().await?;
         let nodes = if replicas { topology.nodes.clone() } else { topology.primaries() };
+        self.run_on_nodes(command, &nodes, |_| true).await
+    }
+
+    /// Runs a command on every primary, of which only that of a key has to answer; on the server, if there is only one.
+    ///
+    /// # Errors
+    ///
+    /// If that one did not answer.
+    pub(crate) async fn run_around(&self, key: impl AsRef<[u8]>, command: &Cmd) -> RedisResult<Vec<Value>> {
+        if !self.plan.is_cluster() {
+            return run_on(&self.single, &[command]).await.into_iter().collect();
+        }
+        let topology = self.topology().await?;
+        let owner = topology.primary(key.as_ref()).ok_or_else(nobody)?;
+        self.run_on_nodes(command, &topology.primaries(), |node| node == owner).await
+    }
+
+    async fn run_on_nodes(
+        &self,
+        command: &Cmd,
+        nodes: &[Address],
+        has_to_answer: impl Fn(&Address) -> bool,
+    ) -> RedisResult<Vec<Value>> {
         let links: Vec<_> = nodes.iter().map(|node| self.link(node)).collect();
         let results =
             join_all(links.iter().map(|link| async {
                 run_on(link, &[command]).await.pop().expect("each command has a result")
             }))
             .await;
-        if !replicas && results.iter().any(Result::is_err) {
-            let _ = self.refresh().await;
+        if results.iter().any(Result::is_err) {
+            self.doubt();
         }
-        // A replica that is gone counts for nothing; a primary may know what nobody else does.
-        results.into_iter().filter(|result| !replicas || result.is_ok()).collect()
+        let answers =
+            nodes.iter().zip(results).filter(|(node, result)| result.is_ok() || has_to_answer(node));
+        answers.map(|(_, result)| result).collect()
     }
 
     /// Connects for commands about a key that take as long as they take.

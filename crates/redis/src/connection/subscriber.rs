@@ -93,7 +93,7 @@ impl Subscriber {
             return self.0.subscribe_shards(names).await;
         }
         let wire = self.0.wire(None).await?;
-        let confirmed = wire.run(kind.verb(true), &names, self.0.plan.response_timeout).await;
+        let confirmed = wire.run(kind.verb(true), &names).await;
         confirmed.inspect_err(|error| self.0.broken(&wire, error))?.into_iter().collect()
     }
 
@@ -104,7 +104,7 @@ impl Subscriber {
             return self.0.unsubscribe_shards(&names).await;
         }
         let Some(wire) = self.0.state().wires.get(&None).cloned() else { return Ok(()) };
-        let confirmed = wire.run(kind.verb(false), &names, self.0.plan.response_timeout).await;
+        let confirmed = wire.run(kind.verb(false), &names).await;
         confirmed.inspect_err(|error| self.0.broken(&wire, error))?.into_iter().collect()
     }
 }
@@ -190,7 +190,7 @@ impl Inner {
                 state.places.insert(name.as_bytes().into(), node.clone());
             }
         }
-        let confirmed = wire.run(Kind::Shard.verb(true), names, self.plan.response_timeout).await;
+        let confirmed = wire.run(Kind::Shard.verb(true), names).await;
         confirmed.inspect_err(|error| self.broken(&wire, error))
     }
 
@@ -208,7 +208,7 @@ impl Inner {
         for (node, names) in by_node {
             let wire = self.state().wires.get(&Some(node)).cloned();
             if let Some(wire) = wire {
-                let confirmed = wire.run(Kind::Shard.verb(false), &names, self.plan.response_timeout).await;
+                let confirmed = wire.run(Kind::Shard.verb(false), &names).await;
                 confirmed.inspect_err(|error| self.broken(&wire, error))?;
             }
             let mut state = self.state();

@@ -14,7 +14,8 @@ use super::topology::Address;
 /// How often it is asked whether the server still answers.
 const PULSE: Duration = Duration::from_secs(10);
 
-/// How long a server may take to answer that. One that stands still for a shorter while brings everything afterwards.
+/// How long a server may take to answer that, or to confirm a subscription, behind all that it has to bring before. One that
+/// stands still for a shorter while brings everything afterwards.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// A connection that subscribes; ends when it is dropped.
@@ -41,7 +42,6 @@ impl Wire {
         &self,
         verb: &'static str,
         names: &[&str],
-        within: Duration,
     ) -> impl Future<Output = RedisResult<Vec<RedisResult<()>>>> + Send + use<> {
         let mut pipeline = Pipeline::with_capacity(names.len());
         for name in names {
@@ -52,7 +52,7 @@ impl Wire {
         async move {
             let sent = connection.req_packed_commands(&pipeline, 0, expected.len());
             let late = |_| Err(RedisError::from((ErrorKind::Io, "no answer in time")));
-            let values = timeout(within, sent).await.unwrap_or_else(late)?;
+            let values = timeout(SILENCE, sent).await.unwrap_or_else(late)?;
             values.into_iter().zip(&expected).map(|(value, name)| confirmed(value, name)).collect()
         }
     }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use redis::{RedisResult, Value, cmd};
+use redis::cmd;
 use tower_socketio_adapter::{BoxFuture, Bus, BusError, Inbox, Membership, Message, Offset, Posting, To};
 
 use super::channels::Channels;
@@ -72,11 +72,12 @@ impl Bus for ShardedBus {
     }
 
     fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
+        let channel = self.channels.main(namespace);
         let mut numsub = cmd("PUBSUB");
-        numsub.arg("SHARDNUMSUB").arg(self.channels.main(namespace));
+        numsub.arg("SHARDNUMSUB").arg(&channel);
         Box::pin(async move {
-            let counts: RedisResult<Vec<Value>> = self.commands.run_everywhere(&numsub, false).await;
-            counts.map(|counts| sum_subscribers(&counts)).map_err(BusError::down)
+            let counts = self.commands.run_around(&channel, &numsub).await.map_err(BusError::down)?;
+            Ok(sum_subscribers(&counts) + self.subscriptions.twins(namespace))
         })
     }
 

@@ -5,3 +5,6 @@ mod settle;
 
 pub(crate) use seats::{Seat, Topic};
 pub(crate) use settle::{Reader, Subscriptions};
+
+#[cfg(test)]
+mod tests;

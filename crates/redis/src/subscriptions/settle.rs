@@ -100,6 +100,11 @@ impl Subscriptions {
         self.seats().rooms(seat)
     }
 
+    /// How many nodes of this process have the namespace besides one: to Redis they are one subscriber.
+    pub(crate) fn twins(&self, namespace: &str) -> usize {
+        self.seats().open_in(namespace).saturating_sub(1)
+    }
+
     /// Tells the server of everything that has changed.
     ///
     /// # Cancel safety
