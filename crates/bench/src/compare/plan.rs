@@ -277,7 +277,7 @@ fn clusters() -> Vec<Planned> {
             .load("broadcast --connections 4000 --seconds 4"),
         new("nodes8", "Broadcast to 4 nodes of 1 000 clients each, 8 in flight", "server_us", DELIVERY)
             .nodes(4, NODES)
-            .load("broadcast --connections 4000 --in-flight 8 --seconds 4"),
+            .load("broadcast --connections 4000 --in-flight 8 --seconds 3"),
         new(
             "many_rooms",
             "10 000 rooms joined by one socket with one call",
@@ -293,7 +293,7 @@ fn clusters() -> Vec<Planned> {
             "bytes into and out of Redis for each broadcast",
         )
         .nodes(4, REDIS)
-        .load("quiet_room --connections 40 --rate 1000 --seconds 4"),
+        .load("quiet_room --connections 40 --rate 1000 --seconds 3"),
     ]
 }
 
