@@ -36,6 +36,6 @@ pub(super) async fn load(
     for node in running {
         node.end().await?;
     }
-    engine.end().await?;
+    drop(engine);
     figures
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +20,8 @@ type Error = Box<dyn std::error::Error>;
 const REDIS: &str = "redis-server";
 /// How long it may take to answer.
 const TO_START: Duration = Duration::from_secs(20);
+/// How long it may take to end.
+const TO_END: Duration = Duration::from_secs(5);
 /// How often it is asked meanwhile.
 const ASK: Duration = Duration::from_millis(20);
 
@@ -44,6 +46,8 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Engine {
     child: Child,
+    /// What it ends by at once: a Postgres that is killed leaves shared memory behind.
+    signal: &'static str,
     address: SocketAddr,
     url: String,
     // After the process: it is removed when that is gone.
@@ -71,7 +75,7 @@ impl Engine {
         command.args(["--hz", "1"]).arg("--dir").arg(folder.path()).stdout(Stdio::null());
         let child = command.spawn()?;
         within(async || ping(address).await.is_ok()).await.map_err(|_| "Redis does not start")?;
-        Ok(Self { child, address, url: format!("redis://{address}"), _folder: folder })
+        Ok(Self { child, signal: "TERM", address, url: format!("redis://{address}"), _folder: folder })
     }
 
     async fn postgres(folder: Folder, address: SocketAddr, processor: Option<String>) -> Result<Self, Error> {
@@ -79,9 +83,11 @@ impl Engine {
         postgres.create(folder.path()).await?;
         let mut command = command(postgres.start(folder.path(), address.port()), processor);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let url = Postgres::url(address.port());
+        let engine = Self { child, signal: "QUIT", address, url, _folder: folder };
         let ready = within(async || postgres.is_ready(address.port()).await).await;
         ready.map_err(|_| "Postgres does not start")?;
-        Ok(Self { child, address, url: Postgres::url(address.port()), _folder: folder })
+        Ok(engine)
     }
 
     /// Its URL.
@@ -93,10 +99,18 @@ impl Engine {
     pub(super) fn load(&self) -> Result<String, Error> {
         Ok(format!("--engine {}={}", self.address, self.child.id().ok_or("the engine has ended")?))
     }
+}
 
-    /// Ends it, and waits until it is gone.
-    pub(super) async fn end(mut self) -> Result<(), Error> {
-        Ok(self.child.kill().await?)
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let Some(id) = self.child.id() else { return };
+        let script = format!("kill -{} {id}", self.signal);
+        let told = std::process::Command::new("sh").args(["-c", &script]).status();
+        let until = Instant::now() + TO_END;
+        // If it does not listen, it is killed.
+        while told.is_ok() && matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(ASK);
+        }
     }
 }
 
