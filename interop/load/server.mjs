@@ -1,6 +1,6 @@
-// npm's socket.io under load: `node load/server.mjs PORT [--max-payload BYTES] [--adapter classic|sharded|streams
-// --redis URL]`; what it answers stands in the documentation of `crates/bench/src/serve.rs`. It has one thread, and keeps
-// no request, as its authors advise.
+// npm's socket.io under load: `node load/server.mjs PORT [--max-payload BYTES] [--adapter
+// classic|sharded|streams|postgres --engine URL]`; what it answers stands in the documentation of
+// `crates/bench/src/serve.rs`. It has one thread, and keeps no request, as its authors advise.
 
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
@@ -11,12 +11,22 @@ const { values, positionals } = parseArgs({
   options: {
     "max-payload": { type: "string" },
     adapter: { type: "string" },
-    redis: { type: "string" },
+    engine: { type: "string" },
   },
 });
 
+// Where Postgres keeps what is binary or long. Of nodes that start at once only one can make it.
+const TABLE = `DO $$ BEGIN
+  CREATE TABLE IF NOT EXISTS socket_io_attachments (id bigserial UNIQUE, created_at timestamptz DEFAULT NOW(), payload bytea);
+EXCEPTION WHEN unique_violation THEN END $$`;
+
 // The adapter, with clients of the package that its documentation names first.
 async function adapter(name, url) {
+  if (name === "postgres") {
+    const pool = new (await import("pg")).default.Pool({ connectionString: url });
+    await pool.query(TABLE);
+    return (await import("@socket.io/postgres-adapter")).createAdapter(pool);
+  }
   const { createClient } = await import("redis");
   const client = await createClient({ url }).connect();
   if (name === "streams") {
@@ -34,7 +44,7 @@ const http = createServer();
 const io = new Server(http, {
   serveClient: false,
   ...(values["max-payload"] && { maxHttpBufferSize: Number(values["max-payload"]) }),
-  ...(values.adapter && { adapter: await adapter(values.adapter, values.redis) }),
+  ...(values.adapter && { adapter: await adapter(values.adapter, values.engine) }),
 });
 
 io.on("connection", (socket) => {

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 type Error = Box<dyn std::error::Error>;
 
 const USAGE: &str = "usage: PORT [WORKER THREADS] [--max-payload BYTES] [--namespaces N] [--keep-headers]\n    \
-    [--adapter classic|sharded|streams --redis URL]";
+    [--adapter classic|sharded|streams|postgres --engine URL]";
 
 /// How many times a room is left and joined for one event `turns`.
 pub const TURNS: usize = 100;
@@ -83,7 +83,7 @@ impl Settings {
                 "--namespaces" => settings.namespaces = number(words.next())?,
                 "--keep-headers" => settings.keep_headers = true,
                 "--adapter" => adapter = Some(words.next().ok_or(USAGE)?),
-                "--redis" => url = Some(words.next().ok_or(USAGE)?),
+                "--engine" => url = Some(words.next().ok_or(USAGE)?),
                 _ => settings.threads = number(Some(word))?,
             }
         }
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_node_of_a_cluster_has_an_adapter_and_what_is_between() {
-        let cluster = parse("0 --adapter sharded --redis redis://localhost").unwrap().cluster.unwrap();
+        let cluster = parse("0 --adapter sharded --engine redis://localhost").unwrap().cluster.unwrap();
         assert_eq!((&*cluster.adapter, &*cluster.url), ("sharded", "redis://localhost"));
         assert!(cluster.unknown::<()>().unwrap_err().to_string().contains("sharded"));
     }
@@ -154,7 +154,7 @@ mod tests {
             "3000 --max-payload",
             "3000 --unknown",
             "3000 --adapter x",
-            "3000 --redis x",
+            "3000 --engine x",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

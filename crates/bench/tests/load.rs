@@ -156,7 +156,7 @@ fn is_measured_as_nodes_of_a_cluster(program: &str) {
         options.in_flight = 8;
     });
     assert_eq!(done(&figures), OPERATIONS as f64);
-    assert!(figure(&figures, "redis_us") > 0.0 && figure(&figures, "round_p99_us") > 0.0);
+    assert!(figure(&figures, "engine_us") > 0.0 && figure(&figures, "round_p99_us") > 0.0);
 
     let server = Server::start(program, &[]);
     let node = Place { address: server.address.parse().expect("it is an address"), pid: server.child.id() };

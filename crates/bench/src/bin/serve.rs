@@ -5,6 +5,7 @@ use std::time::Instant;
 use axum::http::header;
 use tower_socketio::{Ack, Data, Namespace, Socket, SocketIo};
 use tower_socketio_bench::TURNS;
+use tower_socketio_postgres::PostgresAdapter;
 use tower_socketio_redis::RedisAdapter;
 
 type Error = Box<dyn std::error::Error>;
@@ -28,6 +29,7 @@ fn main() -> Result<(), Error> {
                 "classic" => RedisAdapter::classic(url).connect().await?,
                 "sharded" => RedisAdapter::sharded(url).connect().await?,
                 "streams" => RedisAdapter::streams(url).connect().await?,
+                "postgres" => PostgresAdapter::new(url).connect().await?,
                 _ => cluster.unknown()?,
             };
             builder = builder.adapter(joined);

@@ -16,9 +16,10 @@ pub(super) async fn load(
     serve: &str,
     pinned: bool,
 ) -> Result<Figures, Error> {
-    let engine = Engine::start(processors().filter(|_| pinned).map(|[servers, _]| servers)).await?;
     let adapter = server.adapter().ok_or("it is no node")?;
-    let serve = format!("{serve} {adapter} {}", engine.serve());
+    let engine =
+        Engine::start(adapter.engine(), processors().filter(|_| pinned).map(|[servers, _]| servers)).await?;
+    let serve = format!("{serve} --adapter {} --engine {}", adapter.name(), engine.url());
     let mut running = Vec::new();
     for _ in 0..nodes {
         running.push(Running::start(server, &serve, pinned).await?);
@@ -28,13 +29,13 @@ pub(super) async fn load(
     for node in &running[1..] {
         load += &format!(" --node {}", node.place());
     }
-    if server.has_channels() {
+    if adapter.has_channels() {
         load += " --channels";
     }
     let figures = first.load(&load, pinned).await;
     for node in running {
         node.end().await?;
     }
-    engine.end().await?;
+    drop(engine);
     figures
 }

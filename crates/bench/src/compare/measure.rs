@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::cluster;
-use super::engine::Engine;
+use super::engine::Kind;
 use super::machine::today;
 use super::plan::{Planned, Rate, Setup, plan};
 use super::server::{Running, Server, most_connections, processors};
@@ -43,7 +43,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
     table::head(&results, processors());
     let mut bench = Bench { arguments, reached: HashMap::new(), failures: Vec::new() };
     for scenario in &planned {
-        if scenario.nodes > 0 && !Engine::is_there() {
+        if scenario.nodes > 0 && !Kind::Redis.is_there() {
             eprintln!("{}: left out, as there is no redis-server here", scenario.name);
             continue;
         }

@@ -6,6 +6,7 @@ mod engine;
 mod machine;
 mod measure;
 mod plan;
+mod postgres;
 mod rounds;
 mod server;
 mod table;

@@ -1,6 +1,6 @@
 //! Every scenario that is measured, and how.
 
-use super::server::Adapter::{Classic, Sharded, Streams};
+use super::server::Adapter::{Classic, Postgres, Sharded, Streams};
 use super::server::Server::{self, Axum, Floor, Node, NodeIn, Ours, OursIn, Socketioxide, SocketioxideIn};
 use crate::load::Options;
 
@@ -12,6 +12,18 @@ const RUST: &[Server] = &[Ours, Socketioxide];
 const ALONE: &[Server] = &[Ours];
 /// Nodes of clusters.
 const NODES: &[Server] = &[
+    OursIn(Classic),
+    OursIn(Sharded),
+    OursIn(Streams),
+    OursIn(Postgres),
+    SocketioxideIn(Classic),
+    NodeIn(Classic),
+    NodeIn(Sharded),
+    NodeIn(Streams),
+    NodeIn(Postgres),
+];
+/// Nodes of clusters over Redis.
+const REDIS: &[Server] = &[
     OursIn(Classic),
     OursIn(Sharded),
     OursIn(Streams),
@@ -124,8 +136,8 @@ impl Planned {
         self
     }
 
-    fn nodes(mut self, nodes: usize) -> Self {
-        (self.servers, self.nodes) = (NODES, nodes);
+    fn nodes(mut self, nodes: usize, servers: &'static [Server]) -> Self {
+        (self.servers, self.nodes) = (servers, nodes);
         self
     }
 
@@ -261,18 +273,18 @@ fn clusters() -> Vec<Planned> {
     let new = Planned::new;
     vec![
         new("nodes", "Broadcast to 4 nodes of 1 000 clients each, 1 in flight", "server_us", DELIVERY)
-            .nodes(4)
+            .nodes(4, NODES)
             .load("broadcast --connections 4000 --seconds 4"),
         new("nodes8", "Broadcast to 4 nodes of 1 000 clients each, 8 in flight", "server_us", DELIVERY)
-            .nodes(4)
-            .load("broadcast --connections 4000 --in-flight 8 --seconds 4"),
+            .nodes(4, NODES)
+            .load("broadcast --connections 4000 --in-flight 8 --seconds 3"),
         new(
             "many_rooms",
             "10 000 rooms joined by one socket with one call",
             "server_ms",
             "ms of processor time, until Redis knows all rooms that it has to know",
         )
-        .nodes(1)
+        .nodes(1, REDIS)
         .load("many_rooms --rooms 10000"),
         new(
             "quiet_room",
@@ -280,8 +292,8 @@ fn clusters() -> Vec<Planned> {
             "bytes",
             "bytes into and out of Redis for each broadcast",
         )
-        .nodes(4)
-        .load("quiet_room --connections 40 --rate 1000 --seconds 4"),
+        .nodes(4, REDIS)
+        .load("quiet_room --connections 40 --rate 1000 --seconds 3"),
     ]
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::engine::Kind;
 use crate::load::Figures;
 
 type Error = Box<dyn std::error::Error>;
@@ -42,15 +43,17 @@ pub(super) enum Adapter {
     Classic,
     Sharded,
     Streams,
+    Postgres,
 }
 
 impl Adapter {
     /// As servers call it.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Classic => "classic",
             Self::Sharded => "sharded",
             Self::Streams => "streams",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -59,7 +62,21 @@ impl Adapter {
         match self {
             Self::Classic | Self::Sharded => "@socket.io/redis-adapter",
             Self::Streams => "@socket.io/redis-streams-adapter",
+            Self::Postgres => "@socket.io/postgres-adapter",
         }
+    }
+
+    /// What it needs between the nodes.
+    pub(super) fn engine(self) -> Kind {
+        match self {
+            Self::Classic | Self::Sharded | Self::Streams => Kind::Redis,
+            Self::Postgres => Kind::Postgres,
+        }
+    }
+
+    /// Whether every room has a channel of its own at the engine.
+    pub(super) fn has_channels(self) -> bool {
+        self == Self::Sharded
     }
 }
 
@@ -79,17 +96,8 @@ impl Server {
         }
     }
 
-    /// As a node of a cluster: the words that say so.
-    pub(super) fn adapter(self) -> Option<String> {
-        self.joined_by().map(|adapter| format!("--adapter {}", adapter.name()))
-    }
-
-    /// Whether every room has a channel of its own at the engine.
-    pub(super) fn has_channels(self) -> bool {
-        self.joined_by() == Some(Adapter::Sharded)
-    }
-
-    fn joined_by(self) -> Option<Adapter> {
+    /// What joins it with other nodes, if something does.
+    pub(super) fn adapter(self) -> Option<Adapter> {
         match self {
             Self::OursIn(adapter) | Self::SocketioxideIn(adapter) | Self::NodeIn(adapter) => Some(adapter),
             _ => None,
@@ -105,7 +113,7 @@ impl Server {
             Self::Socketioxide | Self::SocketioxideIn(_) => built("serve-socketioxide"),
             Self::Node | Self::NodeIn(_) => {
                 let interop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop");
-                let needed = self.joined_by().map_or("socket.io", Adapter::package);
+                let needed = self.adapter().map_or("socket.io", Adapter::package);
                 let installed = interop.join("node_modules").join(needed).is_dir() && on_path("node");
                 installed.then(|| vec!["node".into(), interop.join("load/server.mjs").into()])
             }
@@ -113,7 +121,7 @@ impl Server {
     }
 
     pub(super) fn is_there(self) -> bool {
-        self.words().is_some()
+        self.words().is_some() && self.adapter().is_none_or(|adapter| adapter.engine().is_there())
     }
 }
 

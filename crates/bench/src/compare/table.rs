@@ -3,7 +3,7 @@
 use crate::results::{Point, Results, Scenario, Series};
 
 /// Details that are worth a line.
-const SHOWN: [&str; 33] = [
+const SHOWN: [&str; 34] = [
     "per_second",
     "server_us",
     "server_share",
@@ -23,6 +23,7 @@ const SHOWN: [&str; 33] = [
     "resident_kib",
     "heap_kib",
     "kernel_kib_both_ends",
+    "engine_us",
     "redis_us",
     "round_p50_us",
     "round_p99_us",

@@ -17,7 +17,7 @@ const SHOWN: [(&str, &[(&str, &str)]); 7] = [
     (
         "nodes",
         &[
-            ("redis_us", "Redis, µs for each broadcast"),
+            ("engine_us", "engine, µs for each broadcast"),
             ("round_p50_us", "until all have it, p50, µs"),
             ("round_p99_us", "p99, µs"),
         ],

@@ -21,7 +21,7 @@ const TRIES: usize = 10;
 /// What the delivery of a broadcast to one client costs: the first client has the server emit to the room that all are
 /// in, and has as many broadcasts in flight as said. With several nodes it is a client of the first.
 ///
-/// With an engine `redis_us` is its processor time for each broadcast.
+/// With an engine `engine_us` is its processor time for each broadcast.
 ///
 /// # Errors
 ///
@@ -121,7 +121,7 @@ impl Sender {
         }
         let all = || self.meters.iter().map(|meter| meter.done()).sum::<u64>();
         let servers = options.places().iter().map(|place| Process::new(place.pid)).collect();
-        let engine = options.engine.map(|place| Start::now(Process::new(place.pid))).transpose()?;
+        let engine = options.engine.map(|place| Start::of(Process::new(place.pid).family())).transpose()?;
         let (start, before) = (Start::of(servers)?, all());
         let until = match options.span {
             Span::Seconds(seconds) => Until::Time(Instant::now() + Duration::from_secs_f64(seconds)),
@@ -131,7 +131,7 @@ impl Sender {
         let mut figures = start.measured(all() - before)?.figures();
         if let Some(engine) = engine {
             let broadcasts = (all() - before) / self.everybody();
-            figures.set("redis_us", engine.measured(broadcasts)?.server_us());
+            figures.set("engine_us", engine.measured(broadcasts)?.server_us());
         }
         Ok((figures, rounds))
     }
