@@ -135,6 +135,8 @@ function missing(cluster) {
       slow.child.kill("SIGCONT");
     }
     await until(() => peer.news.all.at(-1)?.[0] === 5 * LENGTH - 1);
+    // Others may still be at it.
+    await settled(scene);
     const came = peer.news.all.slice(1).map(([number]) => number);
     same(came, [...new Set(came)].sort((a, b) => a - b));
     const said = slow.log.slice(lines).filter((line) => line.includes("may be missing"));

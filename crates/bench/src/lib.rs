@@ -6,4 +6,4 @@ pub mod report;
 pub mod results;
 mod serve;
 
-pub use serve::{Settings, TURNS, serve};
+pub use serve::{Cluster, Settings, TURNS, serve};

@@ -51,6 +51,9 @@ pub struct Scenario {
     pub title: String,
     /// What was measured, with its unit.
     pub unit: String,
+    /// Whether the servers are nodes of clusters, which are compared with one another only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cluster: bool,
     /// What `x` counts, where the work grows; without it each server has one point.
     pub axis: Option<String>,
     /// Whether `x` grows by factors.
@@ -59,11 +62,16 @@ pub struct Scenario {
     pub series: Vec<Series>,
 }
 
+fn is_false(it: &bool) -> bool {
+    !it
+}
+
 /// What was measured of one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Series {
-    /// The server's name: `floor`, `axum alone`, `tower-socketio`, `socketioxide` or `socket.io`.
+    /// The server's name: `floor`, `axum alone`, `tower-socketio`, `socketioxide` or `socket.io`; as a node of a cluster
+    /// with what joins it to the others, as in `tower-socketio, sharded`, where there is a choice.
     pub server: String,
     /// In the order of `x`.
     pub points: Vec<Point>,

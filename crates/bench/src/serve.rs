@@ -21,7 +21,8 @@ use tokio::net::TcpListener;
 
 type Error = Box<dyn std::error::Error>;
 
-const USAGE: &str = "usage: PORT [WORKER THREADS] [--max-payload BYTES] [--namespaces N] [--keep-headers]";
+const USAGE: &str = "usage: PORT [WORKER THREADS] [--max-payload BYTES] [--namespaces N] [--keep-headers]\n    \
+    [--adapter classic|sharded|streams|postgres --engine URL]";
 
 /// How many times a room is left and joined for one event `turns`.
 pub const TURNS: usize = 100;
@@ -39,6 +40,28 @@ pub struct Settings {
     pub namespaces: usize,
     /// Whether the headers of a browser's request are kept for the connection's life (default: no).
     pub keep_headers: bool,
+    /// What joins it with other nodes (default: nothing).
+    pub cluster: Option<Cluster>,
+}
+
+/// How a server is joined with other nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// The adapter, of which a server may know but some.
+    pub adapter: String,
+    /// The URL of what is between the nodes.
+    pub url: String,
+}
+
+impl Cluster {
+    /// That this adapter is not known.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub fn unknown<T>(&self) -> Result<T, Error> {
+        Err(format!("there is no adapter {} here", self.adapter).into())
+    }
 }
 
 impl Settings {
@@ -52,15 +75,23 @@ impl Settings {
             word.ok_or(USAGE)?.parse().map_err(|error: ParseIntError| error.to_string().into())
         };
         let port = words.next().ok_or(USAGE)?.parse()?;
+        let (mut adapter, mut url) = (None, None);
         let mut settings = Self { port, threads: 1, ..Self::default() };
         while let Some(word) = words.next() {
             match &*word {
                 "--max-payload" => settings.max_payload = Some(number(words.next())?),
                 "--namespaces" => settings.namespaces = number(words.next())?,
                 "--keep-headers" => settings.keep_headers = true,
+                "--adapter" => adapter = Some(words.next().ok_or(USAGE)?),
+                "--engine" => url = Some(words.next().ok_or(USAGE)?),
                 _ => settings.threads = number(Some(word))?,
             }
         }
+        settings.cluster = match (adapter, url) {
+            (None, None) => None,
+            (Some(adapter), Some(url)) => Some(Cluster { adapter, url }),
+            _ => return Err(USAGE.into()),
+        };
         Ok(settings)
     }
 }
@@ -103,13 +134,28 @@ mod tests {
         let max_payload = Some(99);
         assert_eq!(
             settings,
-            Settings { port: 0, threads: 2, max_payload, namespaces: 7, keep_headers: true }
+            Settings { port: 0, threads: 2, max_payload, namespaces: 7, keep_headers: true, cluster: None }
         );
     }
 
     #[test]
+    fn a_node_of_a_cluster_has_an_adapter_and_what_is_between() {
+        let cluster = parse("0 --adapter sharded --engine redis://localhost").unwrap().cluster.unwrap();
+        assert_eq!((&*cluster.adapter, &*cluster.url), ("sharded", "redis://localhost"));
+        assert!(cluster.unknown::<()>().unwrap_err().to_string().contains("sharded"));
+    }
+
+    #[test]
     fn what_is_no_server_is_refused() {
-        for line in ["", "high", "3000 two", "3000 --max-payload", "3000 --unknown"] {
+        for line in [
+            "",
+            "high",
+            "3000 two",
+            "3000 --max-payload",
+            "3000 --unknown",
+            "3000 --adapter x",
+            "3000 --engine x",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -2,10 +2,11 @@
 
 #![cfg(target_os = "linux")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
-use tower_socketio_bench::load::{Figures, Options, Span, run};
+use tower_socketio_bench::load::{Figures, Options, Place, Span, run};
 use tower_socketio_bench::results::Results;
 
 const CLIENTS: usize = 10;
@@ -122,6 +123,88 @@ fn serves_a_crowd(program: &str) {
     assert!(figure(&figures, "deliveries") >= (CLIENTS * 5) as f64);
 }
 
+/// What stands for the Redis between nodes: it takes one connection, and more goes through it each time it is asked.
+fn engine() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it listens");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let requests = BufReader::new(stream.try_clone().expect("two halves")).lines();
+        for (asked, _) in (0_u64..).zip(requests.map_while(Result::ok)) {
+            // What asking costs, and what goes through it besides after the second time.
+            let (incoming, outgoing) = (10 * asked, 100 * asked + if asked > 1 { OPERATIONS * 6 } else { 0 });
+            let stats = format!(
+                "total_net_input_bytes:{incoming}\r\ntotal_net_output_bytes:{outgoing}\r\n\
+                 pubsubshard_channels:{}\r\n",
+                asked * 25
+            );
+            if write!(stream, "${}\r\n{stats}\r\n", stats.len()).is_err() {
+                break;
+            }
+        }
+    });
+    address
+}
+
+/// The nodes of these clusters are one server: what the generator does with several addresses is the same.
+fn is_measured_as_nodes_of_a_cluster(program: &str) {
+    let server = Server::start(program, &[]);
+    let node = Place { address: server.address.parse().expect("it is an address"), pid: server.child.id() };
+    let figures = server.load("broadcast", |options| {
+        options.nodes = vec![node];
+        options.engine = Some(node);
+        options.in_flight = 8;
+    });
+    assert_eq!(done(&figures), OPERATIONS as f64);
+    assert!(figure(&figures, "engine_us") > 0.0 && figure(&figures, "round_p99_us") > 0.0);
+
+    let server = Server::start(program, &[]);
+    let node = Place { address: server.address.parse().expect("it is an address"), pid: server.child.id() };
+    let figures = server.load("quiet_room", |options| {
+        options.nodes = vec![node; 3];
+        options.engine = Some(Place { address: engine(), ..node });
+    });
+    assert_eq!(done(&figures), OPERATIONS as f64);
+    assert_eq!((figure(&figures, "in_bytes"), figure(&figures, "out_bytes")), (0.0, 6.0));
+    assert!(figure(&figures, "server_us") >= figure(&figures, "quiet_us"));
+
+    let figures = server.load("many_rooms", |options| {
+        options.engine = Some(Place { address: engine(), ..node });
+        (options.rooms, options.channels) = (250, true);
+    });
+    for (name, calls) in [("", 1), ("calls_", 3)] {
+        let of = |figure_of: &str| figure(&figures, &format!("{name}{figure_of}"));
+        assert!(of("settled_ms") >= of("join_ms") && of("join_ms") > 0.0, "{calls} calls: {figures}");
+    }
+}
+
+#[test]
+fn our_server_is_measured_as_nodes_of_a_cluster() {
+    is_measured_as_nodes_of_a_cluster(OURS);
+}
+
+#[test]
+fn every_node_has_a_client() {
+    let place = Place { address: ([127, 0, 0, 1], 1).into(), pid: 1 };
+    let mut options = Options::new("broadcast");
+    (options.connections, options.nodes) = (2, vec![place; 2]);
+    assert!(run(&options).unwrap_err().to_string().contains("every node needs a client"));
+}
+
+#[test]
+fn without_redis_the_scenarios_of_clusters_are_left_out() {
+    let path = std::env::temp_dir().join(format!("tower-socketio-bench-none-{}.json", std::process::id()));
+    let mut compare = Command::new(env!("CARGO_BIN_EXE_compare"));
+    compare.args(["--quick", "--only", "nodes,nodes8,many_rooms,quiet_room", "--out"]).arg(&path);
+    let output = compare.env("PATH", "/nowhere").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    for name in ["nodes", "nodes8", "many_rooms", "quiet_room"] {
+        assert!(text.contains(&format!("{name}: left out")), "{text}");
+    }
+    assert!(!path.exists());
+}
+
 #[test]
 fn our_server_answers_everything() {
     answers_everything(OURS);
@@ -173,6 +256,7 @@ fn socketioxide_is_measured_alike() {
     keeps_idle_connections(SOCKETIOXIDE);
     survives_a_storm(SOCKETIOXIDE, "storm");
     serves_a_crowd(SOCKETIOXIDE);
+    is_measured_as_nodes_of_a_cluster(SOCKETIOXIDE);
 }
 
 #[test]

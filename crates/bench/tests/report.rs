@@ -23,6 +23,9 @@ fn a_page_gets_its_tables_and_plots() {
         "| sockets in the room | tower-socketio | socketioxide | socket.io | floor |",
         "| server | µs from when an echo was due, 99 of 100 | echoes in a second | p50, µs | p99.9, µs |",
         "| 50\u{a0}000 | 9.0",
+        "![Broadcast to 4 nodes: µs of processor time for each delivery](plots/nodes.svg)",
+        "| tower-socketio, sharded | 5.00 (4.90–5.10) | 21.0 | 9000 | 12\u{a0}000 |",
+        "| socketioxide | 8.00 (7.90–8.10) | – | – | – |",
     ] {
         assert!(page.contains(text), "`{text}` is missing:\n{page}");
     }
@@ -35,7 +38,15 @@ fn a_page_gets_its_tables_and_plots() {
         let drawn = fs::read_to_string(files.folder.join(plot.0)).expect("every plot of the page is there");
         assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"), "{drawn}");
     }
-    assert_eq!(page.matches("](plots/").count(), 12);
+    assert_eq!(page.matches("](plots/").count(), 13);
+}
+
+#[test]
+fn without_clusters_the_page_says_so() {
+    let files = Files::new("single", &RESULTS.replace(r#""cluster": true,"#, ""), PAGE);
+    files.write().expect("the page fits");
+    let page = files.page();
+    assert!(page.contains("<!-- bench:cluster -->\n\nNothing of this has been measured"), "{page}");
 }
 
 #[test]
@@ -52,6 +63,7 @@ fn a_page_that_does_not_fit_the_results_is_left_alone() {
     let without = |what: &str| PAGE.replace(what, "");
     let cases = [
         (without("<!-- bench:room -->"), "the page has no `<!-- bench:room -->`"),
+        (without("<!-- bench:cluster -->"), "the page has no `<!-- bench:cluster -->`"),
         (without("<!-- bench:table -->"), "the page has no `<!-- bench:table -->`"),
         (without("<!-- bench:machine -->"), "the page has no `<!-- bench:machine -->`"),
         (without("<!-- end -->"), "`<!-- bench:machine -->` has no `<!-- end -->`"),

@@ -67,8 +67,9 @@
 //! This stands on the crate `redis`, which speaks RESP3 over one multiplexed connection, is tried with Redis and Valkey,
 //! and leaves what happens after a loss to its user. Nothing but its single connections is used: its cluster client sends
 //! commands again that were under way when a connection broke, so that a broadcast would come twice, and subscribes again
-//! without saying that something may have been missed. So does `fred`, the other one that was looked at, by default also
-//! with a single server. Finding a key's primary, following slots that move and asking Sentinels is done here.
+//! without saying that something may have been missed. `fred`, the other one that was looked at, sends a command up to three
+//! times by default, also to a single server. Finding a key's primary, following slots that move and asking Sentinels is
+//! done here.
 
 mod adapter;
 mod classic;

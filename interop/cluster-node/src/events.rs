@@ -14,7 +14,7 @@ pub(crate) fn namespace(number: i64) -> Namespace {
         .on("join", async |socket: Socket, Data(rooms): Data<Vec<Value>>| socket.join(names(&rooms)))
         .on("leave", async |socket: Socket, Data(rooms): Data<Vec<Value>>| socket.leave(names(&rooms)))
         .on("set", async |socket: Socket, Data(data): Data<Value>| drop(socket.extensions().insert(data)))
-        .on("login", async |socket: Socket, Data(user): Data<String>| drop(socket.set_user(user)))
+        .on("login", async |socket: Socket, Data(user): Data<String>| socket.set_user(user))
         .on("cast", cast)
         .on("who", who)
         .on_server("add", async |State(number): State<i64>, Data(n): Data<i64>| Ack(n + number))

@@ -5,6 +5,8 @@ use std::time::Instant;
 use axum::http::header;
 use tower_socketio::{Ack, Data, Namespace, Socket, SocketIo};
 use tower_socketio_bench::TURNS;
+use tower_socketio_postgres::PostgresAdapter;
+use tower_socketio_redis::RedisAdapter;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -20,6 +22,17 @@ fn main() -> Result<(), Error> {
         if settings.keep_headers {
             let names = [header::USER_AGENT, header::ORIGIN, header::COOKIE, header::ACCEPT_LANGUAGE];
             builder = builder.keep_headers(names);
+        }
+        if let Some(cluster) = &settings.cluster {
+            let url = &*cluster.url;
+            let joined = match &*cluster.adapter {
+                "classic" => RedisAdapter::classic(url).connect().await?,
+                "sharded" => RedisAdapter::sharded(url).connect().await?,
+                "streams" => RedisAdapter::streams(url).connect().await?,
+                "postgres" => PostgresAdapter::new(url).connect().await?,
+                _ => cluster.unknown()?,
+            };
+            builder = builder.adapter(joined);
         }
         let app = axum::Router::new().layer(builder.build()?.layer());
         // On a worker: connections that another thread accepts would have to be handed over.

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::cluster;
+use super::engine::Kind;
 use super::machine::today;
 use super::plan::{Planned, Rate, Setup, plan};
 use super::server::{Running, Server, most_connections, processors};
@@ -41,6 +43,10 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
     table::head(&results, processors());
     let mut bench = Bench { arguments, reached: HashMap::new(), failures: Vec::new() };
     for scenario in &planned {
+        if scenario.nodes > 0 && !Kind::Redis.is_there() {
+            eprintln!("{}: left out, as there is no redis-server here", scenario.name);
+            continue;
+        }
         let scenario = bench.scenario(scenario).await;
         table::scenario(&scenario);
         rounds::put(&mut results.scenarios, scenario, &names);
@@ -89,12 +95,13 @@ impl Bench<'_> {
             let points = points.filter_map(|(place, setup)| {
                 rounds::point(setup.x, found.get(&(server, place))?, planned.figure)
             });
-            Series { server: server.name().into(), points: points.collect() }
+            Series { server: server.name(), points: points.collect() }
         });
         Scenario {
             name: planned.name.into(),
             title: planned.title.clone(),
             unit: planned.unit.into(),
+            cluster: planned.nodes > 0,
             axis: planned.axis.map(Into::into),
             log: planned.axis.is_some_and(|axis| axis != "worker threads"),
             series: series.filter(|series| !series.points.is_empty()).collect(),
@@ -123,6 +130,10 @@ impl Bench<'_> {
         };
         if let Some(rate) = rate {
             words += &format!(" --rate {rate:.0}");
+        }
+        if planned.nodes > 0 {
+            let words = self.shortened(&words);
+            return cluster::load(server, planned.nodes, &words, &setup.serve, planned.pinned).await;
         }
         let servers = setup.connections().div_ceil(most_connections());
         if servers > 1 {
@@ -155,11 +166,16 @@ impl Bench<'_> {
     }
 
     async fn load(&self, server: Server, load: &str, serve: &str, pinned: bool) -> Result<Figures, Error> {
-        let load = if self.arguments.quick { quick(load) } else { load.to_owned() };
+        let load = self.shortened(load);
         let running = Running::start(server, serve, pinned).await?;
         let figures = running.load(&load, pinned).await;
         running.end().await?;
         figures
+    }
+
+    /// The generator's command line, made small if everything is to be.
+    fn shortened(&self, load: &str) -> String {
+        if self.arguments.quick { quick(load) } else { load.to_owned() }
     }
 }
 
@@ -182,13 +198,14 @@ fn together(all: &[Figures]) -> Figures {
     together
 }
 
-/// The same with no more than half a second and 500 clients.
+/// The same with no more than half a second, 500 clients and 100 rooms.
 fn quick(load: &str) -> String {
     let mut words: Vec<String> = load.split_whitespace().map(str::to_owned).collect();
     for at in 1..words.len() {
         let most = match &*words[at - 1] {
             "--seconds" => 0.5,
             "--connections" | "--idle" => 500.0,
+            "--rooms" => 100.0,
             _ => continue,
         };
         if let Ok(value) = words[at].parse::<f64>() {

@@ -1,9 +1,12 @@
 //! Servers in turn under the same load, and what came out: a table, and a file of results.
 
 mod arguments;
+mod cluster;
+mod engine;
 mod machine;
 mod measure;
 mod plan;
+mod postgres;
 mod rounds;
 mod server;
 mod table;

@@ -1,6 +1,7 @@
 //! Every scenario that is measured, and how.
 
-use super::server::Server::{self, Axum, Floor, Node, Ours, Socketioxide};
+use super::server::Adapter::{Classic, Postgres, Sharded, Streams};
+use super::server::Server::{self, Axum, Floor, Node, NodeIn, Ours, OursIn, Socketioxide, SocketioxideIn};
 use crate::load::Options;
 
 const ALL: &[Server] = &[Floor, Ours, Socketioxide, Node];
@@ -9,6 +10,28 @@ const HTTP: &[Server] = &[Floor, Axum, Ours, Socketioxide, Node];
 const PEERS: &[Server] = &[Ours, Socketioxide, Node];
 const RUST: &[Server] = &[Ours, Socketioxide];
 const ALONE: &[Server] = &[Ours];
+/// Nodes of clusters.
+const NODES: &[Server] = &[
+    OursIn(Classic),
+    OursIn(Sharded),
+    OursIn(Streams),
+    OursIn(Postgres),
+    SocketioxideIn(Classic),
+    NodeIn(Classic),
+    NodeIn(Sharded),
+    NodeIn(Streams),
+    NodeIn(Postgres),
+];
+/// Nodes of clusters over Redis.
+const REDIS: &[Server] = &[
+    OursIn(Classic),
+    OursIn(Sharded),
+    OursIn(Streams),
+    SocketioxideIn(Classic),
+    NodeIn(Classic),
+    NodeIn(Sharded),
+    NodeIn(Streams),
+];
 
 /// A scenario.
 #[derive(Clone, Debug)]
@@ -28,6 +51,8 @@ pub struct Planned {
     pub(super) rate: Rate,
     /// Whether several servers share the connections where one cannot have them all.
     pub(super) shared: bool,
+    /// Of how many nodes the cluster is that each server is measured as; with 0 it is none.
+    pub(super) nodes: usize,
 }
 
 /// One point of a scenario.
@@ -68,8 +93,8 @@ impl Planned {
     fn new(name: &'static str, title: &str, figure: &'static str, unit: &'static str) -> Self {
         let title = title.to_owned();
         let (axis, servers, setups) = (None, ALL, Vec::new());
-        let (pinned, rounds, rate, shared) = (true, usize::MAX, Rate::Fixed, false);
-        Self { name, title, unit, figure, axis, servers, setups, pinned, rounds, rate, shared }
+        let (pinned, rounds, rate, shared, nodes) = (true, usize::MAX, Rate::Fixed, false, 0);
+        Self { name, title, unit, figure, axis, servers, setups, pinned, rounds, rate, shared, nodes }
     }
 
     fn of(mut self, servers: &'static [Server]) -> Self {
@@ -111,6 +136,11 @@ impl Planned {
         self
     }
 
+    fn nodes(mut self, nodes: usize, servers: &'static [Server]) -> Self {
+        (self.servers, self.nodes) = (servers, nodes);
+        self
+    }
+
     fn rounds(mut self, most: usize) -> Self {
         self.rounds = most;
         self
@@ -124,7 +154,7 @@ impl Planned {
 
 /// All scenarios: the table's, then the others, then the curves.
 pub fn plan() -> Vec<Planned> {
-    [table(), events(), storms(), curves()].concat()
+    [table(), events(), storms(), clusters(), curves()].concat()
 }
 
 fn table() -> Vec<Planned> {
@@ -238,6 +268,35 @@ fn storms() -> Vec<Planned> {
     ]
 }
 
+fn clusters() -> Vec<Planned> {
+    const DELIVERY: &str = "µs of processor time for each delivery";
+    let new = Planned::new;
+    vec![
+        new("nodes", "Broadcast to 4 nodes of 1 000 clients each, 1 in flight", "server_us", DELIVERY)
+            .nodes(4, NODES)
+            .load("broadcast --connections 4000 --seconds 4"),
+        new("nodes8", "Broadcast to 4 nodes of 1 000 clients each, 8 in flight", "server_us", DELIVERY)
+            .nodes(4, NODES)
+            .load("broadcast --connections 4000 --in-flight 8 --seconds 3"),
+        new(
+            "many_rooms",
+            "10 000 rooms joined by one socket with one call",
+            "server_ms",
+            "ms of processor time, until Redis knows all rooms that it has to know",
+        )
+        .nodes(1, REDIS)
+        .load("many_rooms --rooms 10000"),
+        new(
+            "quiet_room",
+            "Broadcast to a room that nobody at the 3 other nodes is in",
+            "bytes",
+            "bytes into and out of Redis for each broadcast",
+        )
+        .nodes(4, REDIS)
+        .load("quiet_room --connections 40 --rate 1000 --seconds 3"),
+    ]
+}
+
 fn curves() -> Vec<Planned> {
     const ECHO: &str = "µs of processor time for each echo";
     let new = Planned::new;
@@ -303,6 +362,21 @@ mod tests {
                 assert!(SCENARIOS.iter().any(|(name, _)| *name == options.scenario), "{}", options.scenario);
                 let serve = std::iter::once("0").chain(setup.serve.split_whitespace());
                 crate::Settings::parse(serve.map(str::to_owned)).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn servers_are_nodes_where_there_are_several() {
+        for planned in plan() {
+            for server in planned.servers {
+                assert_eq!(
+                    server.adapter().is_some(),
+                    planned.nodes > 0,
+                    "{}, {}",
+                    planned.name,
+                    server.name()
+                );
             }
         }
     }

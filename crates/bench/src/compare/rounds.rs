@@ -73,6 +73,7 @@ mod tests {
             name: name.into(),
             title: String::new(),
             unit: unit.into(),
+            cluster: false,
             axis: None,
             log: false,
             series: vec![Series { server: "floor".into(), points: Vec::new() }],

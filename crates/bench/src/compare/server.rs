@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::engine::Kind;
 use crate::load::Figures;
 
 type Error = Box<dyn std::error::Error>;
@@ -30,16 +31,76 @@ pub(super) enum Server {
     Ours,
     Socketioxide,
     Node,
+    /// Ours, as a node of a cluster; so the next two.
+    OursIn(Adapter),
+    SocketioxideIn(Adapter),
+    NodeIn(Adapter),
+}
+
+/// What joins the nodes of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Adapter {
+    Classic,
+    Sharded,
+    Streams,
+    Postgres,
+}
+
+impl Adapter {
+    /// As servers call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Sharded => "sharded",
+            Self::Streams => "streams",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// npm's package of it.
+    fn package(self) -> &'static str {
+        match self {
+            Self::Classic | Self::Sharded => "@socket.io/redis-adapter",
+            Self::Streams => "@socket.io/redis-streams-adapter",
+            Self::Postgres => "@socket.io/postgres-adapter",
+        }
+    }
+
+    /// What it needs between the nodes.
+    pub(super) fn engine(self) -> Kind {
+        match self {
+            Self::Classic | Self::Sharded | Self::Streams => Kind::Redis,
+            Self::Postgres => Kind::Postgres,
+        }
+    }
+
+    /// Whether every room has a channel of its own at the engine.
+    pub(super) fn has_channels(self) -> bool {
+        self == Self::Sharded
+    }
 }
 
 impl Server {
-    pub(super) fn name(self) -> &'static str {
-        match self {
+    pub(super) fn name(self) -> String {
+        let program = match self {
             Self::Floor => "floor",
             Self::Axum => "axum alone",
-            Self::Ours => "tower-socketio",
-            Self::Socketioxide => "socketioxide",
-            Self::Node => "socket.io",
+            Self::Ours | Self::OursIn(_) => "tower-socketio",
+            Self::Socketioxide | Self::SocketioxideIn(_) => "socketioxide",
+            Self::Node | Self::NodeIn(_) => "socket.io",
+        };
+        // What is between the nodes tells the same program apart.
+        match self {
+            Self::OursIn(adapter) | Self::NodeIn(adapter) => format!("{program}, {}", adapter.name()),
+            _ => program.to_owned(),
+        }
+    }
+
+    /// What joins it with other nodes, if something does.
+    pub(super) fn adapter(self) -> Option<Adapter> {
+        match self {
+            Self::OursIn(adapter) | Self::SocketioxideIn(adapter) | Self::NodeIn(adapter) => Some(adapter),
+            _ => None,
         }
     }
 
@@ -48,18 +109,19 @@ impl Server {
         match self {
             Self::Floor => built("serve-floor"),
             Self::Axum => built("serve-axum"),
-            Self::Ours => built("serve"),
-            Self::Socketioxide => built("serve-socketioxide"),
-            Self::Node => {
+            Self::Ours | Self::OursIn(_) => built("serve"),
+            Self::Socketioxide | Self::SocketioxideIn(_) => built("serve-socketioxide"),
+            Self::Node | Self::NodeIn(_) => {
                 let interop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop");
-                let installed = interop.join("node_modules/socket.io").is_dir() && on_path("node");
+                let needed = self.adapter().map_or("socket.io", Adapter::package);
+                let installed = interop.join("node_modules").join(needed).is_dir() && on_path("node");
                 installed.then(|| vec!["node".into(), interop.join("load/server.mjs").into()])
             }
         }
     }
 
     pub(super) fn is_there(self) -> bool {
-        self.words().is_some()
+        self.words().is_some() && self.adapter().is_none_or(|adapter| adapter.engine().is_there())
     }
 }
 
@@ -69,7 +131,7 @@ fn built(name: &str) -> Option<Vec<OsString>> {
     path.is_file().then(|| vec![path.into()])
 }
 
-fn on_path(program: &str) -> bool {
+pub(super) fn on_path(program: &str) -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
 }
@@ -98,6 +160,11 @@ impl Running {
         Ok(Self { child, pid, address })
     }
 
+    /// Where it listens and its process, as the generator takes it for a further node.
+    pub(super) fn place(&self) -> String {
+        format!("{}={}", self.address, self.pid)
+    }
+
     /// Runs a scenario against it, on the second processor if it is to be pinned.
     pub(super) async fn load(&self, words: &str, pinned: bool) -> Result<Figures, Error> {
         let mut all = built("load").ok_or("the generator is not there")?;
@@ -122,7 +189,7 @@ impl Running {
 }
 
 /// A program that may open many files, on one processor alone if it is given.
-fn command(words: Vec<OsString>, processor: Option<String>) -> Command {
+pub(super) fn command(words: Vec<OsString>, processor: Option<String>) -> Command {
     let mut command = match processor {
         None => Command::new("sh"),
         Some(processor) => {

@@ -3,7 +3,7 @@
 use crate::results::{Point, Results, Scenario, Series};
 
 /// Details that are worth a line.
-const SHOWN: [&str; 19] = [
+const SHOWN: [&str; 34] = [
     "per_second",
     "server_us",
     "server_share",
@@ -23,6 +23,21 @@ const SHOWN: [&str; 19] = [
     "resident_kib",
     "heap_kib",
     "kernel_kib_both_ends",
+    "engine_us",
+    "redis_us",
+    "round_p50_us",
+    "round_p99_us",
+    "join_ms",
+    "settled_ms",
+    "redis_ms",
+    "redis_kib",
+    "calls_server_ms",
+    "calls_join_ms",
+    "calls_settled_ms",
+    "calls_redis_ms",
+    "in_bytes",
+    "out_bytes",
+    "quiet_us",
 ];
 
 /// Where and how it is measured.
@@ -85,6 +100,7 @@ mod tests {
             name: "echo".into(),
             title: "Echo".into(),
             unit: "µs".into(),
+            cluster: false,
             axis: None,
             log: false,
             series: vec![series("floor", 2.0), series("tower-socketio", 3.0), series("socketioxide", 4.0)],

@@ -103,7 +103,7 @@ impl Clients {
 /// The begin of a stretch of time.
 #[derive(Debug)]
 pub(super) struct Start {
-    server: Process,
+    servers: Vec<Process>,
     at: Instant,
     server_cpu: Duration,
     own_cpu: Duration,
@@ -116,8 +116,17 @@ impl Start {
     ///
     /// If the server's process is not there.
     pub(super) fn now(server: Process) -> io::Result<Self> {
-        let (server_cpu, own_cpu) = (server.cpu()?, Process::own().cpu()?);
-        Ok(Self { server, at: Instant::now(), server_cpu, own_cpu })
+        Self::of(vec![server])
+    }
+
+    /// It begins now, for several servers together.
+    ///
+    /// # Errors
+    ///
+    /// If the process of one is not there.
+    pub(super) fn of(servers: Vec<Process>) -> io::Result<Self> {
+        let (server_cpu, own_cpu) = (all(&servers)?, Process::own().cpu()?);
+        Ok(Self { servers, at: Instant::now(), server_cpu, own_cpu })
     }
 
     /// It ends now, and this many operations were done.
@@ -127,10 +136,15 @@ impl Start {
     /// If the server's process is not there any more.
     pub(super) fn measured(&self, operations: u64) -> io::Result<Measured> {
         let elapsed = self.at.elapsed();
-        let server = self.server.cpu()?.saturating_sub(self.server_cpu);
+        let server = all(&self.servers)?.saturating_sub(self.server_cpu);
         let own = Process::own().cpu()?.saturating_sub(self.own_cpu);
         Ok(Measured { operations, elapsed, server, own })
     }
+}
+
+/// The processor time of several processes together.
+fn all(processes: &[Process]) -> io::Result<Duration> {
+    processes.iter().map(|process| process.cpu()).sum()
 }
 
 /// What was done and what it cost.

@@ -4,6 +4,7 @@
 //! spent meanwhile. [`run()`] does one scenario; the program `load` prints what came out as one line of JSON.
 
 mod client;
+mod engine;
 mod figures;
 mod frame;
 mod handshake;
@@ -16,7 +17,7 @@ mod run;
 mod scenarios;
 
 pub use figures::Figures;
-pub use options::{Options, Span};
+pub use options::{Options, Place, Span};
 pub use process::Process;
 pub use quantile::Quantiles;
 pub use run::{SCENARIOS, run};

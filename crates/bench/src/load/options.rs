@@ -15,6 +15,24 @@ pub enum Span {
     Operations(u64),
 }
 
+/// A server's process, and where it listens; as a word `127.0.0.1:3000=4711`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The process.
+    pub pid: u32,
+}
+
+impl FromStr for Place {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self, Error> {
+        let (address, pid) = word.split_once('=').ok_or("an address, `=` and a process")?;
+        Ok(Self { address: address.parse()?, pid: pid.parse()? })
+    }
+}
+
 /// One run of a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
@@ -24,7 +42,13 @@ pub struct Options {
     pub address: SocketAddr,
     /// The server's process (default: this one).
     pub pid: u32,
-    /// How many clients there are (default: 100).
+    /// The further nodes of a cluster, of which that server is the first (default: none).
+    pub nodes: Vec<Place>,
+    /// The engine between the nodes, which is a Redis (default: none).
+    pub engine: Option<Place>,
+    /// Whether every room has a channel of its own at the engine (default: no).
+    pub channels: bool,
+    /// How many clients there are, at all nodes together (default: 100).
     pub connections: usize,
     /// How many further clients stand idle (default: none).
     pub idle: usize,
@@ -53,6 +77,9 @@ impl Options {
             scenario: scenario.into(),
             address: (Ipv4Addr::LOCALHOST, 3000).into(),
             pid: std::process::id(),
+            nodes: Vec::new(),
+            engine: None,
+            channels: false,
             connections: 100,
             idle: 0,
             in_flight: 1,
@@ -78,6 +105,9 @@ impl Options {
             match &*name {
                 "--address" => options.address = read(&name, value)?,
                 "--pid" => options.pid = read(&name, value)?,
+                "--node" => options.nodes.push(read(&name, value)?),
+                "--engine" => options.engine = Some(read(&name, value)?),
+                "--channels" => options.channels = true,
                 "--connections" => options.connections = read(&name, value)?,
                 "--idle" => options.idle = read(&name, value)?,
                 "--in-flight" => options.in_flight = read(&name, value)?,
@@ -93,6 +123,12 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    /// Every node, the first of them first.
+    pub fn places(&self) -> Vec<Place> {
+        let first = Place { address: self.address, pid: self.pid };
+        [first].into_iter().chain(self.nodes.iter().copied()).collect()
     }
 }
 
@@ -122,8 +158,27 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_is_several_nodes_and_an_engine() {
+        let options = parse(
+            "nodes --address 127.0.0.1:1 --pid 5 --node 127.0.0.1:2=6 --engine 127.0.0.1:3=7 --channels",
+        )
+        .unwrap();
+        let place = |port, pid| Place { address: ([127, 0, 0, 1], port).into(), pid };
+        assert_eq!(options.places(), [place(1, 5), place(2, 6)]);
+        assert_eq!((options.engine, options.channels), (Some(place(3, 7)), true));
+    }
+
+    #[test]
     fn mistakes_are_errors() {
-        for line in ["", "echo --pid", "echo --pid me", "echo --loud"] {
+        for line in [
+            "echo --node 127.0.0.1:2",
+            "echo --node 7",
+            "echo --engine x=1",
+            "",
+            "echo --pid",
+            "echo --pid me",
+            "echo --loud",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -40,6 +40,17 @@ impl Process {
         if nanoseconds == 0 { self.ticks() } else { Ok(Duration::from_nanos(nanoseconds)) }
     }
 
+    /// It and the processes that it has started, as they are now.
+    pub fn family(self) -> Vec<Self> {
+        let mut family = vec![self];
+        // The kernel lists what each thread has started.
+        for thread in fs::read_dir(self.path("task")).into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            family.extend(children.split_whitespace().filter_map(|id| id.parse().ok()).map(Self::new));
+        }
+        family
+    }
+
     /// The memory it has resident, in KiB.
     ///
     /// # Errors
@@ -107,6 +118,17 @@ mod tests {
         assert!(own.resident_kib().unwrap() >= own.heap_kib().unwrap());
         assert!(own.heap_kib().unwrap() > 0.0);
         assert!(kernel_kib().unwrap() > 0.0);
+    }
+
+    #[test]
+    fn a_family_is_a_process_and_its_children() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let family: Vec<_> = Process::own().family().iter().map(|process| process.id).collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(family[0], std::process::id());
+        assert!(family.contains(&child.id()), "{family:?}");
+        assert_eq!(Process::new(u32::MAX).family().len(), 1);
     }
 
     #[test]

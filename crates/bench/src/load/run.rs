@@ -5,11 +5,13 @@ use std::io;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
-use super::scenarios::{broadcast, churn, crowd, exchange, idle, latency, polling, rooms, storm};
+use super::scenarios::{
+    broadcast, churn, crowd, exchange, idle, latency, many_rooms, polling, quiet_room, rooms, storm,
+};
 use super::{Figures, Options};
 
 /// Every scenario, with what it does.
-pub const SCENARIOS: [(&str, &str); 12] = [
+pub const SCENARIOS: [(&str, &str); 14] = [
     (
         "idle",
         "connections that do nothing: what opening them costs, and the memory and the heartbeats of each",
@@ -18,13 +20,15 @@ pub const SCENARIOS: [(&str, &str); 12] = [
     ("echo", "events that come back, as many in flight as said, in the last namespace entered"),
     ("ack", "events that are acknowledged"),
     ("sum", "lists of numbers, to be added up: more work for the server than for the generator"),
-    ("broadcast", "events that everybody gets"),
+    ("broadcast", "events that everybody gets, at all nodes of a cluster if there are several"),
     ("polling", "events that come back, over HTTP long-polling"),
     ("latency", "echoes at a fixed rate, whose time counts from when they were due"),
     ("rooms", "sockets in many rooms that leave and join them"),
     ("storm", "clients that were all cut off and connect again at once"),
     ("storm_closed", "clients that the server has closed and that connect again at once"),
     ("crowd", "broadcasts to a room which others join and leave"),
+    ("many_rooms", "joining many rooms, at one node of a cluster over Redis"),
+    ("quiet_room", "broadcasts to a room that nobody at the other nodes of a cluster over Redis is in"),
 ];
 
 /// Runs a scenario on this thread until it is over.
@@ -51,6 +55,8 @@ async fn scenario(options: &Options) -> io::Result<Figures> {
         "storm" => storm::cut(options).await,
         "storm_closed" => storm::closed(options).await,
         "crowd" => crowd::run(options).await,
+        "many_rooms" => many_rooms::run(options).await,
+        "quiet_room" => quiet_room::run(options).await,
         other => Err(io::Error::other(format!("there is no scenario {other}"))),
     }
 }

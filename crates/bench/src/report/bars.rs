@@ -40,7 +40,7 @@ pub(super) fn draw(scenario: &Scenario) -> String {
         svg.text(
             left - 12.0,
             middle + 4.5,
-            if *server == "tower-socketio" { "strong" } else { "" },
+            if server.starts_with("tower-socketio") { "strong" } else { "" },
             Anchor::End,
             server,
         );

@@ -3,7 +3,7 @@
 use crate::results::{Point, Scenario};
 
 /// The names of scenarios begin so; the names of details, and what they are called in tables.
-const SHOWN: [(&str, &[(&str, &str)]); 4] = [
+const SHOWN: [(&str, &[(&str, &str)]); 7] = [
     ("latency", &[("rate", "echoes in a second"), ("p50_us", "p50, µs"), ("p999_us", "p99.9, µs")]),
     (
         "crowd",
@@ -12,6 +12,37 @@ const SHOWN: [(&str, &[(&str, &str)]); 4] = [
             ("p99_us", "a join, p99, µs"),
             ("quiet_p99_us", "a join without broadcasts, p99, µs"),
             ("call_max_us", "longest call of `join`, µs"),
+        ],
+    ),
+    (
+        "nodes",
+        &[
+            ("engine_us", "engine, µs for each broadcast"),
+            ("round_p50_us", "until all have it, p50, µs"),
+            ("round_p99_us", "p99, µs"),
+        ],
+    ),
+    (
+        "many_rooms",
+        &[
+            ("join_ms", "in the call, ms"),
+            ("settled_ms", "until Redis knows all, ms"),
+            ("redis_ms", "processor time of Redis, ms"),
+            ("resident_kib", "KiB resident for each room"),
+            ("redis_kib", "KiB in Redis for each room"),
+            ("calls_server_ms", "with 100 calls, ms of processor time"),
+            ("calls_join_ms", "in the 100 calls, ms"),
+            ("calls_redis_ms", "of Redis, ms"),
+        ],
+    ),
+    (
+        "quiet_room",
+        &[
+            ("in_bytes", "into Redis"),
+            ("out_bytes", "out of Redis"),
+            ("quiet_us", "another node, µs for each broadcast"),
+            ("server_us", "the node that emits, µs"),
+            ("redis_us", "Redis, µs"),
         ],
     ),
     ("storm", &[("failures", "clients that did not get in")]),

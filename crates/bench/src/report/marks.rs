@@ -24,5 +24,7 @@ pub(super) fn mark(svg: &mut Svg, server: &str, (x, y): (f64, f64)) {
 }
 
 fn place(server: &str) -> usize {
+    // With what joins it to other nodes it is the same server.
+    let server = server.split(", ").next().unwrap_or_default();
     SERVERS.iter().position(|known| *known == server).unwrap_or(SERVERS.len())
 }

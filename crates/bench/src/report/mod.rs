@@ -2,7 +2,8 @@
 //!
 //! A page has blocks, `<!-- bench:NAME -->` to `<!-- end -->`, each on a line of its own. What is between is written by
 //! [`write()`] and by nobody else: `machine` says where it was measured, `table` compares the servers in all scenarios
-//! without an axis, `overview` is a picture of the same, and a scenario's name is its picture and table.
+//! without an axis, `overview` is a picture of the same, `cluster` has pictures and tables of all scenarios in which
+//! servers are nodes of clusters, and a scenario's name is its picture and table.
 
 mod bars;
 mod curves;

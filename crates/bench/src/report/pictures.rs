@@ -74,6 +74,7 @@ mod tests {
             name: "some".to_owned(),
             title: "Some <work> & \"more\"".to_owned(),
             unit: "µs".to_owned(),
+            cluster: false,
             axis: axis.map(str::to_owned),
             log,
             series: servers.iter().map(series).collect(),

@@ -28,9 +28,9 @@ pub(super) fn machine(results: &Results) -> String {
     )
 }
 
-/// All servers in all scenarios without an axis: medians, and multiples of the floor.
+/// All servers in all scenarios without an axis, those of clusters excepted: medians, and multiples of the floor.
 pub(super) fn comparison(results: &Results) -> String {
-    let scenarios = || results.scenarios.iter().filter(|scenario| scenario.axis.is_none());
+    let scenarios = || results.scenarios.iter().filter(|it| it.axis.is_none() && !it.cluster);
     let servers = servers(scenarios());
     let mut rows = vec![row("what was done", "of what", servers.iter().map(|server| escaped(server)))];
     rows.push(rule(servers.len()));

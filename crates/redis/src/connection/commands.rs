@@ -102,8 +102,14 @@ impl Commands {
             return run_on(&self.single, &[command]).await.into_iter().collect();
         }
         let topology = self.topology().await?;
-        let nodes = if replicas { topology.nodes.clone() } else { topology.primaries() };
-        self.run_on_nodes(command, &nodes, |_| true).await
+        let nodes =
+            |topology: &Topology| if replicas { topology.nodes.clone() } else { topology.primaries() };
+        if let Ok(answers) = self.run_on_nodes(command, &nodes(&topology), |_| true).await {
+            return Ok(answers);
+        }
+        // Perhaps the one that does not answer is no part of the cluster any more.
+        let topology = self.topology().await?;
+        self.run_on_nodes(command, &nodes(&topology), |_| true).await
     }
 
     /// Runs a command on every primary, of which only that of a key has to answer; on the server, if there is only one.
@@ -233,7 +239,7 @@ impl Commands {
         topology: &Topology,
         results: &mut [RedisResult<Value>],
     ) -> Vec<usize> {
-        let anywhere = topology.primaries().into_iter().next();
+        let anywhere = self.anywhere(topology);
         let mut by_node: Vec<(Address, Vec<usize>)> = Vec::new();
         let mut moved = Vec::new();
         for &at in left {
@@ -274,6 +280,13 @@ impl Commands {
         }
         moved.sort_unstable();
         moved
+    }
+
+    /// Returns the primary for what any of them takes: always the same one, as long as it is there.
+    fn anywhere(&self, topology: &Topology) -> Option<Address> {
+        let primaries = topology.primaries();
+        let within_reach = primaries.iter().find(|primary| !self.link(primary).is_down());
+        within_reach.or(primaries.first()).cloned()
     }
 
     /// Runs a command on the node that a slot is on its way to.

@@ -90,7 +90,9 @@ impl Plan {
         push: Option<Push>,
     ) -> RedisResult<MultiplexedConnection> {
         #[cfg(feature = "tls")]
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
+        if matches!(info.addr(), ConnectionAddr::TcpTls { .. })
+            && rustls::crypto::CryptoProvider::get_default().is_none()
+        {
             // Without a default rustls panics where a program has several providers among its dependencies.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }

@@ -54,6 +54,11 @@ impl Link {
         result
     }
 
+    /// Whether the last attempt to connect has failed.
+    pub(super) fn is_down(&self) -> bool {
+        self.state().failed.is_some()
+    }
+
     async fn connection(self: &Arc<Self>) -> RedisResult<(u64, MultiplexedConnection)> {
         let (attempt, dialing, was_down) = self.attempt()?;
         let dialed = if was_down {

@@ -42,6 +42,8 @@ struct Behind {
     seen: Offset,
     /// The last entry that is from before its first `open`.
     past: Offset,
+    /// Whether the scan that is under way is for it, too; not, if it came later.
+    scanning: bool,
 }
 
 /// Who is to hear an entry.
@@ -102,7 +104,8 @@ impl Positions {
             Some(at) => at,
             None => {
                 let past = self.tips.get(&home).copied().unwrap_or_default();
-                let behind = from.map(|seen| (home, Behind { seen, past })).into_iter().collect();
+                let behind =
+                    from.map(|seen| (home, Behind { seen, past, scanning: false })).into_iter().collect();
                 let (node, sources) = (node.into(), sources.into());
                 subscribers.push(Subscriber { node, inbox: None, sources, home, missed: None, behind });
                 subscribers.len() - 1
@@ -110,6 +113,7 @@ impl Positions {
         };
         let subscriber = &mut subscribers[at];
         subscriber.inbox = Some(inbox);
+        subscriber.behind.values_mut().for_each(|behind| behind.scanning = false);
         subscriber
             .behind
             .retain(|stream, behind| self.tips.get(stream).is_some_and(|tip| behind.seen < *tip));
@@ -205,34 +209,31 @@ impl Positions {
         }
     }
 
-    /// Behind which entry a scan has to begin, if somebody is behind the tip.
+    /// Behind which entry a scan has to begin, if somebody is behind the tip; it is for all who are now.
     pub(super) fn scan_from(&mut self, stream: Number) -> Option<Offset> {
         if !self.unscanned.contains(&stream) {
             return None;
         }
-        let subscribers = self.namespaces.values().flatten().filter(|subscriber| subscriber.inbox.is_some());
-        let from = subscribers
-            .filter_map(|subscriber| subscriber.behind.get(&stream))
-            .map(|behind| behind.seen)
-            .min();
+        let mut from = None;
+        let subscribers = self.namespaces.values_mut().flatten();
+        for subscriber in subscribers.filter(|subscriber| subscriber.inbox.is_some()) {
+            if let Some(behind) = subscriber.behind.get_mut(&stream) {
+                behind.scanning = true;
+                from = Some(from.map_or(behind.seen, |from: Offset| from.min(behind.seen)));
+            }
+        }
         if from.is_none() {
             self.unscanned.remove(&stream);
         }
         from
     }
 
-    /// A scan that began behind `from` has found an entry: who hears it?
-    pub(super) fn found(
-        &mut self,
-        stream: Number,
-        from: Offset,
-        entry: &Entry,
-        recipients: &mut Vec<Recipient>,
-    ) {
+    /// The scan has found an entry: who hears it?
+    pub(super) fn found(&mut self, stream: Number, entry: &Entry, recipients: &mut Vec<Recipient>) {
         let subscribers = entry.namespace().and_then(|namespace| self.namespaces.get_mut(namespace));
         for subscriber in subscribers.into_iter().flatten().filter(|subscriber| subscriber.inbox.is_some()) {
             let Some(behind) = subscriber.behind.get_mut(&stream) else { continue };
-            if behind.seen < from || behind.seen >= entry.id {
+            if !behind.scanning || behind.seen >= entry.id {
                 continue;
             }
             behind.seen = entry.id;
@@ -241,14 +242,14 @@ impl Positions {
         }
     }
 
-    /// A scan that began behind `from` has come to `end`; returns whether somebody is at the tip now who was not.
-    pub(super) fn scanned(&mut self, stream: Number, from: Offset, end: Offset) -> bool {
+    /// The scan has come to `end`, where it ends; returns whether somebody is at the tip now who was not.
+    pub(super) fn scanned(&mut self, stream: Number, end: Offset) -> bool {
         let tip = self.tip(stream);
         let mut arrived = false;
         let subscribers = self.namespaces.values_mut().flatten();
         for subscriber in subscribers.filter(|subscriber| subscriber.inbox.is_some()) {
             let Some(behind) = subscriber.behind.get_mut(&stream) else { continue };
-            if behind.seen >= from {
+            if std::mem::take(&mut behind.scanning) {
                 behind.seen = behind.seen.max(end);
             }
             if behind.seen >= tip {
@@ -265,7 +266,7 @@ impl Subscriber {
         let inbox = self.inbox.take()?;
         for &stream in &self.sources {
             let tip = tips.get(&stream).copied().unwrap_or_default();
-            self.behind.entry(stream).or_insert(Behind { seen: tip, past: Offset::ZERO });
+            self.behind.entry(stream).or_insert(Behind { seen: tip, past: Offset::ZERO, scanning: false });
         }
         Some(inbox)
     }

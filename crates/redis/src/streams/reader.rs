@@ -1,11 +1,13 @@
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{ErrorKind, RedisError, RedisResult, cmd};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tower_socketio_adapter::Offset;
 
@@ -22,6 +24,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How many pages are scanned before what is new has its turn: more than new pages come meanwhile, so that it ends.
 const PAGES: usize = 16;
+
+/// After so long others have their turn on this thread.
+const SLICE: Duration = Duration::from_micros(500);
 
 /// Reads one stream for all namespaces, over a connection of its own.
 pub(super) struct Reader {
@@ -59,9 +64,13 @@ impl Reader {
     }
 
     async fn run(mut self) {
-        if let Err(error) = self.read().await {
-            self.inner.lost(self.stream, &error.to_string());
-        }
+        let ended = AssertUnwindSafe(self.read()).catch_unwind().await;
+        let reason = match ended {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the reader of a stream has panicked".to_owned(),
+        };
+        self.inner.lost(self.stream, &reason);
     }
 
     /// Reads until nobody needs it any more.
@@ -104,7 +113,8 @@ impl Reader {
             full = count >= many;
             self.hand_out(&entries, |positions, entry, recipients| {
                 positions.read(self.stream, entry, recipients);
-            });
+            })
+            .await;
         }
     }
 
@@ -140,9 +150,10 @@ impl Reader {
             let end = if page.len() < count { tip } else { page.last().map_or(tip, |entry| entry.id) };
             let page = self.behind(from, page, end);
             self.hand_out(&page, |positions, entry, recipients| {
-                positions.found(self.stream, from, entry, recipients);
-            });
-            if self.inner.positions().scanned(self.stream, from, end) {
+                positions.found(self.stream, entry, recipients);
+            })
+            .await;
+            if self.inner.positions().scanned(self.stream, end) {
                 self.inner.progress.send_replace(());
             }
         }
@@ -171,9 +182,14 @@ impl Reader {
     }
 
     /// Brings entries to those who are to hear them.
-    fn hand_out(&self, entries: &[Entry], who: impl Fn(&mut Positions, &Entry, &mut Vec<Recipient>)) {
+    async fn hand_out(&self, entries: &[Entry], who: impl Fn(&mut Positions, &Entry, &mut Vec<Recipient>)) {
         let mut recipients = Vec::new();
+        let mut since = Instant::now();
         for entry in entries {
+            if since.elapsed() > SLICE {
+                yield_now().await;
+                since = Instant::now();
+            }
             // Not under the lock: a broadcast takes its time.
             who(&mut self.inner.positions(), entry, &mut recipients);
             if !recipients.is_empty() {

@@ -74,7 +74,8 @@ impl StreamsAdapter {
 
     /// About how many entries a stream keeps (default: 10 000); at least one.
     ///
-    /// It has to hold what is sent while a node connects again, and for recovery while clients do.
+    /// It has to hold what is sent while a node is busy or connects again, and for recovery while clients do. Redis takes
+    /// ten thousand entries in less than 0.1 s: whoever emits in such bursts needs more.
     pub fn max_len(mut self, entries: u64) -> Self {
         self.options.max_len = entries.max(1);
         self

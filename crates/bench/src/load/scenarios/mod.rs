@@ -6,7 +6,9 @@ pub(super) mod crowd;
 pub(super) mod exchange;
 pub(super) mod idle;
 pub(super) mod latency;
+pub(super) mod many_rooms;
 pub(super) mod polling;
+pub(super) mod quiet_room;
 pub(super) mod rooms;
 pub(super) mod storm;
 

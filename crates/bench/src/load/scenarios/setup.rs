@@ -27,7 +27,29 @@ pub(super) fn target(options: &Options) -> Target {
 ///
 /// If one does not get in.
 pub(super) async fn connect(options: &Options, numbers: Range<usize>) -> io::Result<Vec<Client>> {
-    let target = target(options);
+    connect_to(target(options), numbers).await
+}
+
+/// The clients of each node, which have as many as the next one.
+///
+/// # Errors
+///
+/// If there are fewer clients than nodes, or one does not get in.
+pub(super) async fn connect_to_each(options: &Options) -> io::Result<Vec<Vec<Client>>> {
+    let places = options.places();
+    let each = options.connections / places.len();
+    if each == 0 {
+        return Err(io::Error::other("every node needs a client"));
+    }
+    let mut all = Vec::new();
+    for (node, place) in places.iter().enumerate() {
+        let target = Target { address: place.address, ..target(options) };
+        all.push(connect_to(target, node * each..(node + 1) * each).await?);
+    }
+    Ok(all)
+}
+
+async fn connect_to(target: Target, numbers: Range<usize>) -> io::Result<Vec<Client>> {
     let mut clients = Vec::with_capacity(numbers.len());
     let mut opening = JoinSet::new();
     for number in numbers {
