@@ -32,7 +32,8 @@ lines.on("line", async (line) => {
   try {
     if (!known[name]) throw new Error(`no command ${name}`);
     say({ id, ok: write((await known[name](command)) ?? null) });
-    if (name === "close") process.exit(0);
+    // What its adapter is still about to write gets out.
+    if (name === "close") setTimeout(() => process.exit(0), 200);
   } catch (error) {
     say({ id, error: String(error.message ?? error) });
   }
