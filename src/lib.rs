@@ -97,7 +97,10 @@ pub mod migrating {}
 pub mod deployment {}
 
 #[cfg_attr(feature = "axum", doc = include_str!("../docs/cluster.md"))]
-#[cfg_attr(not(feature = "axum"), doc = "Clusters of nodes over Redis and Postgres; shown with the feature `axum`.")]
+#[cfg_attr(
+    not(feature = "axum"),
+    doc = "Clusters of nodes over Redis and Postgres; shown with the feature `axum`."
+)]
 pub mod cluster {}
 
 #[cfg(feature = "tls")]

@@ -24,7 +24,7 @@ usage: cargo xtask <chore>
   test proxy                  the same behind nginx, HAProxy and Caddy
   test cluster                nodes of this library and of Node's on Redis and Postgres
   test python                 python-socketio's client
-  test browser                the chat example and the official client in Chromium
+  test browser                the chat, on one node and on two, and the official client in Chromium
   test costs                  system calls and instructions for each event, delivery and connection
   costs --write               makes today's instructions the baseline of that
   fuzz [seconds] [target]     every fuzz target, or one, for 60 seconds each

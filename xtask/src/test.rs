@@ -80,11 +80,14 @@ pub(crate) fn python(chores: &mut Chores) -> Result {
 pub(crate) fn browser(chores: &mut Chores) -> Result {
     chores.step("browser", |chores| {
         let chromium = tools::chromium(chores)?;
+        tools::engines(chores)?;
+        tools::proxies(chores)?;
         let node = Node::require(chores)?;
         node.packages(chores)?;
         let mut command = node_tests(chores, &node, "browser")?;
         command.env("CHROMIUM", chromium).env("SCREENSHOTS", chores.target()?.join("screenshots"));
         command.env("SERVER_CMD", chores.built("interop-server")?);
+        command.env("CLUSTER_NODE", chores.built("examples/cluster")?);
         chores.run_tests(command.env("CHAT_CMD", chores.built("examples/chat")?))
     })
 }

@@ -1,7 +1,13 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::BusError;
+
+/// How long it is not said again that messages are refused.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// What a node counts about its bus, over all namespaces.
 #[derive(Debug, Default)]
@@ -24,8 +30,8 @@ pub(super) struct Health {
 struct Failing {
     subscription: bool,
     publishing: bool,
-    /// The last message was refused.
-    refusing: bool,
+    /// When it was last said that a message was refused.
+    refused: Option<Instant>,
 }
 
 impl Vitals {
@@ -52,14 +58,21 @@ impl Health {
         }
     }
 
-    /// A message was published, or could not be; returns whether it is the first to be refused.
+    /// A message was published, or could not be; returns whether it was refused, and nobody has said so for a while.
     pub(super) fn publishing(&self, error: Option<&BusError>) -> bool {
         let is_refused = matches!(error, Some(BusError::Refused(_)));
         if !is_refused {
             self.set(error, |failing| &mut failing.publishing);
         }
+        if !is_refused {
+            return false;
+        }
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        !std::mem::replace(&mut failing.refusing, is_refused) && is_refused
+        let is_news = failing.refused.is_none_or(|said| said.elapsed() >= SILENCE);
+        if is_news {
+            failing.refused = Some(Instant::now());
+        }
+        is_news
     }
 
     /// The namespace needs the bus no more.

@@ -180,7 +180,7 @@ impl Shared {
         let is_first = self.health.publishing(result.as_ref().err());
         let Err(error) = result else { return };
         self.vitals.unpublished();
-        // The others are counted, until one is taken again.
+        // All are counted.
         if let BusError::Refused(reason) = &error
             && is_first
         {
