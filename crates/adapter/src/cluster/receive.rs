@@ -58,19 +58,8 @@ impl Shared {
         }
     }
 
-    /// A broadcast of this node has come back.
-    fn back(&self, message: Message, offset: Offset) {
-        if self.turns.is_on()
-            && let Some(way) = self.way()
-            && let Some(message) = self.turns.back(message, offset, way)
-        {
-            // Clients that were away have missed it.
-            self.remember(message, offset);
-        }
-    }
-
     /// Has a broadcast kept that is not delivered any more.
-    fn remember(&self, message: Message, offset: Offset) -> Option<()> {
+    pub(super) fn remember(&self, message: Message, offset: Offset) -> Option<()> {
         if message.kind == MessageKind::Broadcast {
             let broadcast: read::Broadcast<'_> = read(&message.data)?;
             let args = broadcast.args(&message.data)?;
