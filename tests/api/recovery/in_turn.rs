@@ -9,7 +9,7 @@ use tower_socketio::adapter::{
     BoxFuture, Bus, BusError, Inbox, Incoming, Message, MessageKind, Offset, Posting, Sessions,
     StoredSession, To,
 };
-use tower_socketio::{Cluster, Data, LocalBus, Namespace, Recovery, Room, Socket, SocketIo};
+use tower_socketio::{Cluster, Data, LocalBus, Namespace, Recovery, Room, Socket, SocketIo, TestError};
 
 use super::{SECOND, enter_with, lose, news};
 use crate::support::{Test, idle, join};
@@ -215,4 +215,77 @@ async fn a_session_of_a_user_is_for_that_user() -> Test {
     assert_ne!(back.id(), "socket");
     assert!(one.to_user("ada").sockets().is_empty());
     Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_while_something_is_late_gets_it_when_it_has_its_place() -> Test {
+    let bus = LocalBus::journaled();
+    let (one, two) = (node(bus.clone(), rooms()), node(Slow(bus, SECOND * 3), rooms()));
+    tokio::time::sleep(SECOND * 10).await;
+    let (mut client, mut here) = (join(&one).await, join(&two).await);
+    one.emit("news", "seen");
+    assert_eq!(news(&mut client).await, ["seen"]);
+    two.emit("news", "late");
+    tokio::time::sleep(SECOND * 2).await;
+    assert_eq!(news(&mut here).await, ["seen", "late"]);
+    lose(&mut client).await;
+    let mut back = enter_with(&two, client.pid(), client.offset()).await;
+    assert_eq!(back.id(), client.id());
+    tokio::time::sleep(SECOND * 10).await;
+    assert_eq!(news(&mut back).await, ["late"]);
+    assert!(news(&mut here).await.is_empty());
+    Ok(())
+}
+
+/// A subscriber of `tracing` that shows the log to clients.
+struct Showing(SocketIo);
+
+impl std::io::Write for Showing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.emit("log", String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn whoever_hears_of_an_outage_by_the_log_may_emit() {
+    let (done, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let bus = LocalBus::journaled();
+            let cluster = Cluster::new(bus.clone()).publish_budget(2000);
+            let builder = SocketIo::builder().recovery(Recovery::new()).adapter(cluster);
+            let io = builder.namespace("/", rooms()).build().expect("it fits");
+            let shown = io.clone();
+            let log = tracing_subscriber::fmt().with_writer(move || Showing(shown.clone())).finish();
+            let _log = tracing::subscriber::set_default(log);
+            tokio::time::sleep(SECOND).await;
+            let mut client = join(&io).await;
+            bus.outage(true);
+            idle().await;
+            let line: String = client.next("log").await.unwrap();
+            assert!(line.contains("out of reach"), "{line}");
+            // Too much waits.
+            bus.outage(false);
+            tokio::time::sleep(SECOND * 10).await;
+            for _ in 0..50 {
+                io.emit("news", "x".repeat(100));
+            }
+            loop {
+                match client.next::<String>("log").await {
+                    Ok(line) if line.contains("publish_budget") => break,
+                    Ok(_) | Err(TestError::OtherEvent(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        done.send(()).unwrap();
+    });
+    end.recv_timeout(SECOND * 60).expect("nothing waits for itself");
 }

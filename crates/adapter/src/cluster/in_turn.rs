@@ -68,10 +68,10 @@ impl Shared {
     pub(super) fn back(&self, message: Message, offset: Offset) {
         if self.turns.is_on()
             && let Some(way) = self.way()
-            && let Some(message) = self.turns.back(message, offset, way)
+            && let Some((message, latest)) = self.turns.back(message, offset, way)
         {
-            // Clients that were away have missed it.
-            self.remember(message, offset);
+            // Clients that were away have missed it, and so have those who have come since.
+            self.remember(message, offset, latest);
         }
     }
 }

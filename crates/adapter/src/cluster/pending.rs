@@ -34,17 +34,19 @@ impl Pending {
     }
 
     /// Delivers it to those who were meant when it was broadcast, and to those who have come since: they may have been at
-    /// another node, and take it for what they would get here.
-    pub(super) fn deliver(self, way: Way<'_>, offset: Option<Offset>) {
+    /// another node, and take it for what they would get here. Says who had come last by then.
+    pub(super) fn deliver(self, way: Way<'_>, offset: Option<Offset>) -> u32 {
         let Self { args, attachments, to, members, .. } = self;
+        let mut latest = way.local.latest();
         let Some(before) = members else {
             // Clients of other nodes may have missed it and come here.
             if let Some(offset) = offset {
                 way.home.past(args, attachments, &to, offset);
             }
-            return;
+            return latest;
         };
         way.home.broadcast(args, attachments, &to, offset, &mut |packet| {
+            latest = way.local.latest();
             let now = way.local.members(&to);
             let is_same = now.len() == before.len()
                 && now.iter().zip(&before).all(|(now, before)| Arc::ptr_eq(now, before));
@@ -55,6 +57,7 @@ impl Pending {
                 member.deliver(packet, to.flags);
             }
         });
+        latest
     }
 }
 

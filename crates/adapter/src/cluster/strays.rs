@@ -25,6 +25,8 @@ struct Stray {
     hash: u64,
     /// Its place, if the carrier has said it.
     place: Option<Offset>,
+    /// Who had come last when it was delivered, if it has been.
+    latest: Option<u32>,
 }
 
 impl Strays {
@@ -36,7 +38,7 @@ impl Strays {
         }
         let hash = hash(&pending.data, &pending.attachments);
         let at = self.0.partition_point(|stray| stray.ticket < ticket);
-        self.0.insert(at, Stray { ticket, since: now, hash, place: None });
+        self.0.insert(at, Stray { ticket, since: now, hash, place: None, latest: None });
     }
 
     /// The carrier has said the place of one, which may have come before.
@@ -55,18 +57,22 @@ impl Strays {
         }
     }
 
-    /// Takes the one out that has come back, if it is one of them.
-    pub(super) fn take(&mut self, message: &Message, place: Offset) -> bool {
+    /// One was delivered, when this was the member that had come last.
+    pub(super) fn delivered(&mut self, ticket: u64, latest: u32) {
+        if let Some(at) = self.find(ticket) {
+            self.0[at].latest = Some(latest);
+        }
+    }
+
+    /// Takes the one out that has come back, if it is one of them; says who had come last when it was delivered.
+    pub(super) fn take(&mut self, message: &Message, place: Offset) -> Option<Option<u32>> {
         let hash = hash(&message.data, &message.attachments);
         let is_it = |stray: &Stray| match stray.place {
             Some(its) => its == place,
             None => stray.hash == hash,
         };
-        let found = self.0.iter().position(is_it);
-        if let Some(at) = found {
-            self.0.remove(at);
-        }
-        found.is_some()
+        let at = self.0.iter().position(is_it)?;
+        self.0.remove(at).map(|stray| stray.latest)
     }
 
     fn find(&self, ticket: u64) -> Option<usize> {

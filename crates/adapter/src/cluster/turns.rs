@@ -103,23 +103,31 @@ impl Turns {
     }
 
     /// A broadcast of this node has come back with its place. Returns it if it was not waited for, as it was delivered
-    /// before.
-    pub(super) fn back(&self, message: Message, offset: Offset, way: Way<'_>) -> Option<Message> {
-        {
+    /// before, and then who had come last by that time.
+    pub(super) fn back(
+        &self,
+        message: Message,
+        offset: Offset,
+        way: Way<'_>,
+    ) -> Option<(Message, Option<u32>)> {
+        // Before anything else that comes.
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = {
             let mut queue = self.queue();
             queue.late = false;
             queue.last = queue.last.max(offset);
-            let Some(at) = queue.find(&message, offset) else { return Some(message) };
-            // Those before it that have not come back are late at best.
-            queue.give_up(at);
-            queue.items[at].state = State::Ready(Some(offset));
-        }
-        // Before anything else that comes.
-        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = queue.find(&message, offset);
+            if let Ok(at) = found {
+                // Those before it that have not come back are late at best.
+                queue.give_up(at);
+                queue.items[at].state = State::Ready(Some(offset));
+            }
+            found
+        };
         self.deliver_all(way, turn);
         // Something may have come between the last look and the end of the turn.
         self.deliver(Some(way));
-        None
+        found.err().map(|latest| (message, latest))
     }
 
     /// The carrier has taken a broadcast and says its place.
@@ -203,10 +211,15 @@ impl Turns {
                 let mut queue = self.queue();
                 if queue.is_ready() { queue.items.pop_front() } else { None }
             };
-            let Some(Item { what, state: State::Ready(offset), .. }) = ready else { break };
+            let Some(Item { ticket, what, state: State::Ready(offset), .. }) = ready else { break };
             // Whoever delivers has nothing to do with what others have queued.
             let done = catch_unwind(AssertUnwindSafe(|| match what {
-                What::Broadcast(pending) => pending.deliver(way, offset),
+                What::Broadcast(pending) => {
+                    let latest = pending.deliver(way, offset);
+                    if offset.is_none() {
+                        self.queue().strays.delivered(ticket, latest);
+                    }
+                }
                 What::Then(then) => then(),
             }));
             if done.is_err() {
@@ -233,16 +246,16 @@ impl Queue {
         self.items.get_mut(at)
     }
 
-    /// Which of those that wait has come back; `None` if it is one that does not wait any more.
-    fn find(&mut self, message: &Message, offset: Offset) -> Option<usize> {
+    /// Which of those that wait has come back, or else who had come last when it was delivered, if that is known.
+    fn find(&mut self, message: &Message, offset: Offset) -> Result<usize, Option<u32>> {
         if let Some(at) = self.items.iter().position(|item| item.place == Some(offset)) {
-            return Some(at).filter(|at| self.items[*at].state == State::Waits);
+            return Some(at).filter(|at| self.items[*at].state == State::Waits).ok_or(None);
         }
         // Those that were given up are before those that wait.
-        if self.strays.take(message, offset) {
-            return None;
+        if let Some(latest) = self.strays.take(message, offset) {
+            return Err(latest);
         }
-        self.items.iter().position(|item| item.place.is_none() && item.is(message))
+        self.items.iter().position(|item| item.place.is_none() && item.is(message)).ok_or(None)
     }
 
     /// The first ones, so many, are delivered without waiting for their places any longer.
