@@ -142,7 +142,12 @@ impl Socket {
 
     /// Leaves the namespace: the client is told, and the connection's other namespaces go on.
     pub fn disconnect(&self) {
-        self.in_turn(|socket| socket.leave_namespace(DisconnectReason::ServerNamespaceDisconnect));
+        let leave = |socket: &Self| socket.leave_namespace(DisconnectReason::ServerNamespaceDisconnect);
+        if self.0.phase.load(Ordering::Acquire) == PENDING {
+            // A hook that disconnects refuses the client, which has got nothing yet that it could wait for.
+            return leave(self);
+        }
+        self.in_turn(leave);
     }
 
     /// Leaves the namespace and ends the connection, with every other namespace on it.

@@ -130,8 +130,10 @@ impl Space {
         let packet = Outgoing::new(args, attachments, None, self.encoder.clone());
         let mut packets = log.lock();
         let packet = match logged {
-            Some(logged) => packet.with_offset(log.text(log.append(&mut packets, logged, place))),
-            None => packet.behind_offset(log.text(packets.head())),
+            Some(logged) if place.is_none_or(|place| log.continues(&mut packets, place)) => {
+                packet.with_offset(log.text(log.append(&mut packets, logged, place)))
+            }
+            _ => packet.behind_offset(log.text(packets.head())),
         };
         let delivered = deliver(&Arc::new(packet));
         drop(packets);

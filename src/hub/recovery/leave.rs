@@ -12,7 +12,7 @@ use super::keep::let_go;
 use super::session::Session;
 use super::{Log, Logged, Trail};
 use crate::hub::socket::{ACCEPTED, CLOSED};
-use crate::hub::{Departure, DisconnectReason, EmitError, Lease, Socket};
+use crate::hub::{Departure, DisconnectReason, EmitError, Lease, Socket, new_id};
 
 impl DisconnectReason {
     /// Whether its client may come back as if nothing had been. When the server ends, so does what it keeps in memory, but
@@ -76,6 +76,7 @@ impl Socket {
                 at: Instant::now(),
                 lease: lease.again(),
                 is_foreign: false,
+                stamp: new_id(),
                 is_ours: AtomicBool::new(!for_all),
             });
             if for_all {

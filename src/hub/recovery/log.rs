@@ -172,6 +172,17 @@ impl Log {
         packets.head
     }
 
+    /// Whether a packet of this place belongs behind the last one, or is here. If not, places have begun anew, as after the
+    /// loss of all that a carrier kept: nobody comes back from before they are as far again.
+    pub(in crate::hub) fn continues(&self, packets: &mut Packets, place: Offset) -> bool {
+        let is_here = || packets.kept.binary_search_by_key(&place, |logged| logged.place).is_ok();
+        let continues = place > packets.head || is_here();
+        if !continues {
+            packets.gone = packets.head.next();
+        }
+        continues
+    }
+
     fn forget_first(&self, packets: &mut Packets) {
         if let Some(first) = packets.kept.pop_front() {
             packets.gone = first.place;

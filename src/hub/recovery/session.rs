@@ -24,6 +24,8 @@ pub(in crate::hub) struct Session {
     pub(super) size: usize,
     /// It was at another node, of which only what can be told came along.
     pub(super) is_foreign: bool,
+    /// By what it is told from others of the same client, of which all nodes may have one.
+    pub(super) stamp: Name,
     /// Whether nobody else can have it: it is not kept for all nodes, or was taken from there.
     pub(super) is_ours: AtomicBool,
 }

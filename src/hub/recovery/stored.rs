@@ -11,7 +11,7 @@ use tower_socketio_adapter::{Offset, Room, StoredSession};
 use super::keep::let_go;
 use super::session::Session;
 use super::{Pass, Trail};
-use crate::hub::{Extensions, Lease, Name, Socket};
+use crate::hub::{Extensions, Lease, Name, Socket, new_id};
 
 /// How long is waited before each attempt to find a session: a client may be here before its former node has noticed that
 /// it is gone and has stored it.
@@ -29,6 +29,8 @@ struct Notes {
     sent: String,
     /// That up to which none is for it, whatever it says.
     floor: String,
+    /// By what a node knows that it is the one that it has itself.
+    stamp: String,
 }
 
 /// Sessions that all nodes have.
@@ -41,7 +43,8 @@ impl Socket {
         let mut stored = StoredSession::new(self.id().to_owned(), pid, rooms, data.to_string().into());
         let text = Offset::to_string;
         let (sent, floor) = (session.trail.sent.get(), session.trail.floor.get());
-        let notes = Notes { left: text(&session.left), sent: text(&sent), floor: text(&floor) };
+        let (left, stamp) = (text(&session.left), session.stamp.to_string());
+        let notes = Notes { left, sent: text(&sent), floor: text(&floor), stamp };
         stored.notes = serde_json::to_vec(&notes).map(Bytes::from).unwrap_or_default();
         let (space, hub) = (self.space().clone(), self.io().hub().clone());
         let Some(window) = space.log().map(|log| log.keep().options().window) else { return };
@@ -64,14 +67,15 @@ impl Socket {
         for wait in ATTEMPTS {
             sleep(wait).await;
             let is_here = pass.id().is_some_and(|id| space.adapter().find(id).is_some());
-            let kept = keep.session(pass.key());
+            // Whoever does not know the secret changes nothing.
+            let kept = keep.session(pass.key()).filter(|session| session.trail.has_secret(pass.secret()));
             if is_here || kept.as_ref().is_some_and(|session| session.is_ours.load(Ordering::Acquire)) {
                 return;
             }
             match sessions.take(pass.pid()).await {
                 Ok(Some(stored)) => {
                     let Some(session) = Session::foreign(stored, pass, lease) else { return };
-                    match kept.filter(|kept| kept.left == session.left) {
+                    match kept.filter(|kept| kept.stamp == session.stamp) {
                         // It was here: what cannot be told is still there.
                         Some(kept) => kept.is_ours.store(true, Ordering::Release),
                         None => let_go(keep.save(Arc::new(session))),
@@ -99,11 +103,12 @@ impl Session {
         }
         let trail = Trail::foreign(pass);
         let notes = serde_json::from_slice::<Notes>(&stored.notes).ok();
-        let places = notes.and_then(|Notes { left, sent, floor }| {
-            Some((left.parse().ok()?, sent.parse().ok()?, floor.parse().ok()?))
+        let told = notes.and_then(|Notes { left, sent, floor, stamp }| {
+            Some((left.parse().ok()?, sent.parse().ok()?, floor.parse().ok()?, Name::from(&*stamp)))
         });
         // Of what Node's does not say nothing is taken for granted.
-        let (left, sent, floor) = places.unwrap_or((Offset::MAX, Offset::MAX, Offset::ZERO));
+        let nothing = || (Offset::MAX, Offset::MAX, Offset::ZERO, new_id());
+        let (left, sent, floor, stamp) = told.unwrap_or_else(nothing);
         trail.sent.set(sent);
         trail.floor.set(floor);
         let extensions = Extensions::default();
@@ -125,6 +130,7 @@ impl Session {
             at: Instant::now(),
             lease: lease.again(),
             is_foreign: true,
+            stamp,
             is_ours: AtomicBool::new(true),
         })
     }

@@ -5,6 +5,8 @@ mod coming_back;
 mod controllers;
 mod gates;
 mod identity;
+mod in_turn;
+mod model;
 mod namespaces;
 mod nodes;
 mod offsets;

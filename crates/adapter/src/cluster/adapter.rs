@@ -100,7 +100,7 @@ impl Adapter for ClusterAdapter {
             let data = write::broadcast(packet.args(), to, Some(&id));
             self.0.ask(&id, MessageKind::Broadcast, data, packet.attachments().to_vec());
         }
-        self.0.local.broadcast_with_ack(packet, to, answers)
+        self.0.ask_in_turn(packet, to, answers)
     }
 
     fn act(&self, action: Action, to: &Target) {

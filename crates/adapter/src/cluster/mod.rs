@@ -7,11 +7,13 @@
 //! that publishes, one that keeps time and one that subscribes while that is to be done, hold all this weakly.
 
 mod adapter;
+mod in_turn;
 mod keeper;
 mod left;
 mod nodes;
 mod outage;
 mod outbox;
+mod pending;
 mod questions;
 mod read;
 mod receive;
@@ -20,6 +22,7 @@ mod request;
 mod requests;
 mod setup;
 mod shared;
+mod strays;
 mod subscription;
 mod turns;
 mod write;

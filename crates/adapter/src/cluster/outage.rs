@@ -92,11 +92,19 @@ impl Health {
     }
 
     fn set(&self, error: Option<&BusError>, which: impl Fn(&mut Failing) -> &mut bool) {
-        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_down = failing.is_down();
-        *which(&mut failing) = error.is_some();
-        if let Some(error) = error.filter(|_| !was_down) {
-            if self.vitals.down.fetch_add(1, Ordering::Relaxed) == 0 {
+        let told = {
+            let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+            let was_down = failing.is_down();
+            *which(&mut failing) = error.is_some();
+            match (was_down, failing.is_down()) {
+                (false, true) => self.vitals.down.fetch_add(1, Ordering::Relaxed) == 0,
+                (true, false) => self.vitals.down.fetch_sub(1, Ordering::Relaxed) == 1,
+                _ => false,
+            }
+        };
+        // Without the lock: who hears of it by `tracing` may emit.
+        match error.filter(|_| told) {
+            Some(error) => {
                 self.vitals.outages.fetch_add(1, Ordering::Relaxed);
                 let reason = std::error::Error::source(error);
                 tracing::warn!(
@@ -104,8 +112,10 @@ impl Health {
                     "other nodes are out of reach; local delivery goes on"
                 );
             }
-        } else if was_down && !failing.is_down() && self.vitals.down.fetch_sub(1, Ordering::Relaxed) == 1 {
-            tracing::info!(target: "socketio::adapter", "other nodes are within reach again");
+            None if told => {
+                tracing::info!(target: "socketio::adapter", "other nodes are within reach again");
+            }
+            None => {}
         }
     }
 }

@@ -211,7 +211,7 @@ pub(super) async fn publish(
             line.waiting.fetch_sub(letter.size(), Ordering::AcqRel);
             let published = published.next().unwrap_or_else(|| Err(too_late()));
             if let Some(shared) = shared.upgrade() {
-                shared.published(&letter, published.map(drop));
+                shared.published(&letter, published);
             }
         }
     }

@@ -36,7 +36,7 @@ impl Shared {
             return self.vitals.ignored();
         }
         if past {
-            if offset.is_some_and(|offset| self.remember(message, offset).is_none()) {
+            if offset.is_some_and(|offset| self.remember(message, offset, None).is_none()) {
                 self.vitals.ignored();
             }
             return;
@@ -58,25 +58,24 @@ impl Shared {
         }
     }
 
-    /// A broadcast of this node has come back.
-    fn back(&self, message: Message, offset: Offset) {
-        if self.turns.is_on()
-            && let Some(way) = self.way()
-            && let Some(message) = self.turns.back(message, offset, way)
-        {
-            // Clients that were away have missed it.
-            self.remember(message, offset);
-        }
-    }
-
-    /// Has a broadcast kept that is not delivered any more.
-    fn remember(&self, message: Message, offset: Offset) -> Option<()> {
+    /// Has a broadcast kept that is delivered only to those who have come since another one, if to anybody.
+    pub(super) fn remember(&self, message: Message, offset: Offset, since: Option<u32>) -> Option<()> {
         if message.kind == MessageKind::Broadcast {
             let broadcast: read::Broadcast<'_> = read(&message.data)?;
             let args = broadcast.args(&message.data)?;
-            if broadcast.request.is_none() {
-                self.home.get()?.past(args, message.attachments, &broadcast.opts.into_target(), offset);
+            if broadcast.request.is_some() {
+                return Some(());
             }
+            let (home, target) = (self.home.get()?, broadcast.opts.into_target());
+            let Some(since) = since else {
+                home.past(args, message.attachments, &target, offset);
+                return Some(());
+            };
+            home.broadcast(args, message.attachments, &target, Some(offset), &mut |packet| {
+                for member in self.local.members_since(&target, since) {
+                    member.deliver(packet, target.flags);
+                }
+            });
         }
         Some(())
     }

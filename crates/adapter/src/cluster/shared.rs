@@ -15,17 +15,14 @@ use super::left::Left;
 use super::nodes::{Node, Nodes};
 use super::outage::{Health, Vitals};
 use super::outbox::{Address, Letter, Line, Outbox, Posted, Waiter, publish};
+use super::pending::Way;
 use super::questions::Questions;
 use super::request::{Asker, Request};
 use super::requests::Requests;
 use super::setup::{LONGEST, Options};
 use super::subscription::Subscription;
-use super::turns::{Pending, Turns, Way};
-use super::write;
-use crate::{
-    Adapter, AdapterError, BusError, Home, LocalAdapter, Membership, Message, MessageKind, Outgoing, Reach,
-    Target,
-};
+use super::turns::Turns;
+use crate::{AdapterError, BusError, Home, LocalAdapter, Membership, Message, MessageKind, Offset};
 
 /// What an adapter and its tasks share; the tasks hold it weakly.
 pub(super) struct Shared {
@@ -147,13 +144,23 @@ impl Shared {
         to: Address,
         waiter: Waiter,
     ) -> bool {
-        let to_all = matches!(to, Address::All);
-        let letter = self.letter(kind, data, attachments, to, waiter);
-        match self.outbox.post(letter, &self.line, self.options.publish_budget) {
-            Posted::Queued if to_all => {
-                *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-                true
-            }
+        let posted = self.post(self.letter(kind, data, attachments, to, waiter));
+        self.posted(posted)
+    }
+
+    /// Queues a message, and tells nobody what became of it.
+    pub(super) fn post(&self, letter: Letter) -> Posted {
+        let to_all = matches!(letter.to, Address::All);
+        let posted = self.outbox.post(letter, &self.line, self.options.publish_budget);
+        if posted == Posted::Queued && to_all {
+            *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+        posted
+    }
+
+    /// Tells what became of a message; `false` if it goes nowhere.
+    pub(super) fn posted(&self, posted: Posted) -> bool {
+        match posted {
             Posted::Queued => true,
             Posted::Full { first } => {
                 self.vitals.unpublished();
@@ -176,9 +183,17 @@ impl Shared {
     }
 
     /// A message was published, or could not be.
-    pub(super) fn published(&self, letter: &Letter, result: Result<(), BusError>) {
+    pub(super) fn published(&self, letter: &Letter, result: Result<Option<Offset>, BusError>) {
         let is_first = self.health.publishing(result.as_ref().err());
-        let Err(error) = result else { return };
+        let error = match result {
+            Ok(place) => {
+                if let (Waiter::Turn(ticket), Some(place)) = (&letter.waiter, place) {
+                    self.turns.placed(*ticket, place, self.way());
+                }
+                return;
+            }
+            Err(error) => error,
+        };
         self.vitals.unpublished();
         // All are counted.
         if let BusError::Refused(reason) = &error
@@ -195,27 +210,6 @@ impl Shared {
             }
             Waiter::Turn(_) => self.turns.give_up(self.way()),
         }
-    }
-
-    /// Broadcasts what is delivered here when it has its place; returns how many sockets of this node it is for.
-    pub(super) fn broadcast_in_turn(&self, packet: &Outgoing, to: &Target) -> usize {
-        let is_here = to.flags.reach != Reach::Elsewhere;
-        let members = is_here.then(|| self.local.members(to));
-        let reached = members.as_ref().map_or(0, Vec::len);
-        let (args, attachments) = (packet.args().clone(), packet.attachments().to_vec());
-        let data = write::broadcast(&args, to, None);
-        let goes_out = to.flags.reach != Reach::Here && self.outbox.is_open();
-        let pending =
-            Pending { data: data.clone(), args, attachments: attachments.clone(), to: to.clone(), members };
-        let is_first = self.turns.wait(pending, !goes_out || self.health.is_down(), |ticket| {
-            let (kind, waiter) = (MessageKind::Broadcast, Waiter::Turn(ticket));
-            goes_out && self.publish(kind, data, attachments, Address::of(to), waiter)
-        });
-        if is_first {
-            self.wake.notify_one();
-        }
-        self.turns.deliver(self.way());
-        reached
     }
 
     /// Says that this node is there, now that it hears who else is.
@@ -324,7 +318,7 @@ impl Shared {
         }
     }
 
-    fn letter(
+    pub(super) fn letter(
         &self,
         kind: MessageKind,
         data: Bytes,

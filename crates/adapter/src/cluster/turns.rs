@@ -1,14 +1,15 @@
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{Adapter, Home, LocalAdapter, Member, Message, Offset, Target};
+use super::pending::{Pending, Way};
+use super::strays::Strays;
+use crate::{Message, Offset};
 
 /// So long a broadcast waits for its offset; then it is delivered without one.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -34,12 +35,18 @@ struct Queue {
     /// Somebody looks after what waits for too long.
     watched: bool,
     next: u64,
+    /// What was delivered without its place and may still come back.
+    strays: Strays,
+    /// The place of the last one that has come back.
+    last: Offset,
 }
 
 struct Item {
     ticket: u64,
     since: Instant,
     state: State,
+    /// Its place, if the carrier has said it before it brought it.
+    place: Option<Offset>,
     what: What,
 }
 
@@ -54,24 +61,6 @@ enum What {
     Then(Box<dyn FnOnce() + Send>),
 }
 
-/// How broadcasts reach the sockets of this node.
-#[derive(Clone, Copy)]
-pub(super) struct Way<'a> {
-    pub(super) home: &'a Arc<dyn Home>,
-    pub(super) local: &'a LocalAdapter,
-}
-
-/// A broadcast of this node.
-pub(super) struct Pending {
-    /// The data of its message.
-    pub(super) data: Bytes,
-    pub(super) args: Bytes,
-    pub(super) attachments: Vec<Bytes>,
-    pub(super) to: Target,
-    /// Who was meant on this node when it was broadcast; `None` if this node was not.
-    pub(super) members: Option<Vec<Arc<dyn Member>>>,
-}
-
 impl Turns {
     pub(super) fn turn_on(&self) {
         self.on.store(true, Ordering::Release);
@@ -81,14 +70,23 @@ impl Turns {
         self.on.load(Ordering::Acquire)
     }
 
+    /// Whether something waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_on() && !self.queue().items.is_empty()
+    }
+
     /// Queues a broadcast, which `post` publishes under its number; without waiting if that fails, or if `at_once`.
     /// Returns whether there is something new to look after.
     pub(super) fn wait(&self, pending: Pending, at_once: bool, post: impl FnOnce(u64) -> bool) -> bool {
         // The lock is held until it is posted: what comes back is in the order of this queue.
         let mut queue = self.queue();
         let ticket = queue.next;
-        let waits = post(ticket) && !at_once && !queue.late;
+        let is_posted = post(ticket);
+        let waits = is_posted && !at_once && !queue.late;
         let state = if waits { State::Waits } else { State::Ready(None) };
+        if is_posted && !waits {
+            queue.strays.add(ticket, &pending);
+        }
         queue.push(state, What::Broadcast(Box::new(pending)));
         let is_new = waits && !queue.watched;
         queue.watched |= waits;
@@ -105,28 +103,58 @@ impl Turns {
     }
 
     /// A broadcast of this node has come back with its place. Returns it if it was not waited for, as it was delivered
-    /// before.
-    pub(super) fn back(&self, message: Message, offset: Offset, way: Way<'_>) -> Option<Message> {
-        {
-            let mut queue = self.queue();
-            queue.late = false;
-            let Some(at) = queue.items.iter().position(|item| item.is(&message)) else {
-                return Some(message);
-            };
-            // Those before it that have not come back never will.
-            queue.items.range_mut(..at).for_each(|item| item.state = State::Ready(None));
-            queue.items[at].state = State::Ready(Some(offset));
-        }
+    /// before, and then who had come last by that time.
+    pub(super) fn back(
+        &self,
+        message: Message,
+        offset: Offset,
+        way: Way<'_>,
+    ) -> Option<(Message, Option<u32>)> {
         // Before anything else that comes.
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = {
+            let mut queue = self.queue();
+            queue.late = false;
+            queue.last = queue.last.max(offset);
+            let found = queue.find(&message, offset);
+            if let Ok(at) = found {
+                // Those before it that have not come back are late at best.
+                queue.give_up(at);
+                queue.items[at].state = State::Ready(Some(offset));
+            }
+            found
+        };
         self.deliver_all(way, turn);
-        None
+        // Something may have come between the last look and the end of the turn.
+        self.deliver(Some(way));
+        found.err().map(|latest| (message, latest))
+    }
+
+    /// The carrier has taken a broadcast and says its place.
+    pub(super) fn placed(&self, ticket: u64, place: Offset, way: Option<Way<'_>>) {
+        {
+            let mut queue = self.queue();
+            let has_come = place <= queue.last;
+            queue.strays.placed(ticket, place, has_come);
+            let Some(item) = queue.item(ticket).filter(|item| item.state == State::Waits) else { return };
+            item.place = Some(place);
+            if !has_come {
+                return;
+            }
+            // It was taken for one that is equal.
+            item.state = State::Ready(Some(place));
+        }
+        self.deliver(way);
     }
 
     /// A broadcast was not taken by the carrier.
     pub(super) fn refused(&self, ticket: u64, way: Option<Way<'_>>) {
-        if let Some(item) = self.queue().items.iter_mut().find(|item| item.ticket == ticket) {
-            item.state = State::Ready(None);
+        {
+            let mut queue = self.queue();
+            queue.strays.forget(ticket);
+            if let Some(item) = queue.item(ticket) {
+                item.state = State::Ready(None);
+            }
         }
         self.deliver(way);
     }
@@ -139,33 +167,40 @@ impl Turns {
         {
             let mut queue = self.queue();
             queue.late = true;
-            queue.items.iter_mut().filter(|item| item.state == State::Waits).for_each(|item| {
-                item.state = State::Ready(None);
-            });
+            let all = queue.items.len();
+            queue.give_up(all);
         }
         self.deliver(way);
     }
 
     /// Looks after what waits for too long; says when to look again.
     pub(super) fn tick(&self, now: Instant, way: Option<Way<'_>>) -> Option<Instant> {
-        let due = {
-            let mut queue = self.queue();
-            let due = queue.items.front().map(|item| item.since + PATIENCE);
-            queue.watched = due.is_some();
-            due?
-        };
+        let due = self.due()?;
         if due > now {
             return Some(due);
         }
         self.give_up(way);
-        self.tick(now, way)
+        self.due()
+    }
+
+    /// When the first that waits will have waited for too long. What is ready is in somebody's hands.
+    fn due(&self) -> Option<Instant> {
+        let mut queue = self.queue();
+        let due = queue.items.iter().find(|item| item.state == State::Waits);
+        let due = due.map(|item| item.since + PATIENCE);
+        queue.watched = due.is_some();
+        due
     }
 
     /// Delivers what is ready, unless another thread is at it, or this one further up: they will find it.
     pub(super) fn deliver(&self, way: Option<Way<'_>>) {
         let Some(way) = way else { return };
         while self.queue().is_ready() {
-            let Ok(turn) = self.turn.try_lock() else { return };
+            let turn = match self.turn.try_lock() {
+                Ok(turn) => turn,
+                Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
             self.deliver_all(way, turn);
         }
     }
@@ -176,10 +211,19 @@ impl Turns {
                 let mut queue = self.queue();
                 if queue.is_ready() { queue.items.pop_front() } else { None }
             };
-            match ready.map(|item| (item.what, item.state)) {
-                Some((What::Broadcast(pending), State::Ready(offset))) => pending.deliver(way, offset),
-                Some((What::Then(then), _)) => then(),
-                _ => break,
+            let Some(Item { ticket, what, state: State::Ready(offset), .. }) = ready else { break };
+            // Whoever delivers has nothing to do with what others have queued.
+            let done = catch_unwind(AssertUnwindSafe(|| match what {
+                What::Broadcast(pending) => {
+                    let latest = pending.deliver(way, offset);
+                    if offset.is_none() {
+                        self.queue().strays.delivered(ticket, latest);
+                    }
+                }
+                What::Then(then) => then(),
+            }));
+            if done.is_err() {
+                tracing::error!(target: "socketio::adapter", "what waited for its turn panicked");
             }
         }
         drop(turn);
@@ -194,7 +238,35 @@ impl Queue {
     fn push(&mut self, state: State, what: What) {
         let ticket = self.next;
         self.next += 1;
-        self.items.push_back(Item { ticket, since: Instant::now(), state, what });
+        self.items.push_back(Item { ticket, since: Instant::now(), state, place: None, what });
+    }
+
+    fn item(&mut self, ticket: u64) -> Option<&mut Item> {
+        let at = self.items.binary_search_by_key(&ticket, |item| item.ticket).ok()?;
+        self.items.get_mut(at)
+    }
+
+    /// Which of those that wait has come back, or else who had come last when it was delivered, if that is known.
+    fn find(&mut self, message: &Message, offset: Offset) -> Result<usize, Option<u32>> {
+        if let Some(at) = self.items.iter().position(|item| item.place == Some(offset)) {
+            return Some(at).filter(|at| self.items[*at].state == State::Waits).ok_or(None);
+        }
+        // Those that were given up are before those that wait.
+        if let Some(latest) = self.strays.take(message, offset) {
+            return Err(latest);
+        }
+        self.items.iter().position(|item| item.place.is_none() && item.is(message)).ok_or(None)
+    }
+
+    /// The first ones, so many, are delivered without waiting for their places any longer.
+    fn give_up(&mut self, number: usize) {
+        let Self { items, strays, .. } = self;
+        for item in items.range_mut(..number).filter(|item| item.state == State::Waits) {
+            item.state = State::Ready(None);
+            if let What::Broadcast(pending) = &item.what {
+                strays.add(item.ticket, pending);
+            }
+        }
     }
 
     fn is_ready(&self) -> bool {
@@ -203,57 +275,10 @@ impl Queue {
 }
 
 impl Item {
-    /// Whether this is what came back.
+    /// Whether this waits, and is what came back.
     fn is(&self, message: &Message) -> bool {
         let What::Broadcast(pending) = &self.what else { return false };
-        self.state == State::Waits
-            && pending.attachments == message.attachments
-            && (pending.data == message.data
-                // Binary data may have gone by another encoding, in which numbers have other forms.
-                || !pending.attachments.is_empty() && is_same(&pending.data, &message.data))
-    }
-}
-
-impl Pending {
-    /// Delivers it to those who were meant when it was broadcast, and to those who have come since: they may have been at
-    /// another node, and take it for what they would get here.
-    fn deliver(self, way: Way<'_>, offset: Option<Offset>) {
-        let Self { args, attachments, to, members, .. } = self;
-        let Some(before) = members else { return };
-        way.home.broadcast(args, attachments, &to, offset, &mut |packet| {
-            let now = way.local.members(&to);
-            let is_same = now.len() == before.len()
-                && now.iter().zip(&before).all(|(now, before)| Arc::ptr_eq(now, before));
-            let is_there: HashSet<_> =
-                if is_same { HashSet::new() } else { now.iter().map(address).collect() };
-            let gone = before.iter().filter(|member| !is_same && !is_there.contains(&address(member)));
-            for member in now.iter().chain(gone) {
-                member.deliver(packet, to.flags);
-            }
-        });
-    }
-}
-
-fn address(member: &Arc<dyn Member>) -> *const () {
-    Arc::as_ptr(member).cast()
-}
-
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let read = |json| serde_json::from_slice::<Value>(json).ok();
-    read(one).zip(read(other)).is_some_and(|(one, other)| equal(&one, &other))
-}
-
-fn equal(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equal(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            let has = |(key, one): (&String, &Value)| other.get(key).is_some_and(|other| equal(one, other));
-            one.len() == other.len() && one.iter().all(has)
-        }
-        _ => one == other,
+        self.state == State::Waits && pending.is(message)
     }
 }
 
@@ -267,3 +292,6 @@ impl fmt::Debug for Turns {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

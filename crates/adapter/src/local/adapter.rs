@@ -39,6 +39,22 @@ impl LocalAdapter {
         found.into_iter().map(|(member, rooms)| member.describe(rooms)).collect()
     }
 
+    /// The number of the member that came last.
+    pub(crate) fn latest(&self) -> u32 {
+        self.read().latest()
+    }
+
+    /// The targets that came behind the member with this number.
+    pub(crate) fn members_since(&self, to: &Target, latest: u32) -> Vec<Arc<dyn Member>> {
+        let (mut members, table) = (Vec::new(), self.read());
+        table.select(to, |at, member| {
+            if table.is_later(at, latest) {
+                members.push(Arc::clone(member));
+            }
+        });
+        members
+    }
+
     fn pick(&self, to: &Target) -> Picked {
         let mut picked = Picked::default();
         self.read().select(to, |_, member| picked.push(Arc::clone(member)));

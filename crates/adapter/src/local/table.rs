@@ -47,6 +47,17 @@ impl Table {
         Self { watch: Some(watch), ..Self::default() }
     }
 
+    /// The number of the member that came last.
+    pub(super) fn latest(&self) -> u32 {
+        self.generation
+    }
+
+    /// Whether the member at this index came behind the one with this number.
+    pub(super) fn is_later(&self, index: u32, than: u32) -> bool {
+        let later = |seat: &Seat| (1..=u32::MAX / 2).contains(&seat.generation.wrapping_sub(than));
+        self.seats.get(index).is_some_and(later)
+    }
+
     pub(super) fn add(&mut self, member: Arc<dyn Member>) -> Handle {
         self.generation = self.generation.wrapping_add(1);
         let seat =
