@@ -8,7 +8,7 @@ pub(super) enum Left {
     /// These, and those that are still to say that they are there.
     Nodes { nodes: HashSet<Node>, settled: bool },
     /// So many but those that were heard, as soon as they have been counted.
-    Counted { expected: Option<usize>, heard: HashSet<Node> },
+    Counted { expected: Option<usize>, heard: HashSet<Node>, lost: bool },
 }
 
 impl Left {
@@ -22,10 +22,21 @@ impl Left {
 
     /// A node has taken its leave or fallen silent; returns whether it was waited for.
     ///
-    /// Before the nodes have been counted nobody knows whether it will be among them: if it is, it is waited for in vain,
-    /// which the asker hears. Otherwise another one's answer would be missing and nobody would hear of it.
+    /// Before the nodes have been counted nobody knows whether it will be among them: they are to be counted again.
     pub(super) fn lose(&mut self, node: &Node) -> bool {
-        !matches!(self, Self::Counted { expected: None, .. }) && self.strike(node)
+        if let Self::Counted { expected: None, lost, .. } = self {
+            *lost = true;
+            return false;
+        }
+        self.strike(node)
+    }
+
+    /// Whether a node was lost since this was asked the last time, before they have been counted.
+    pub(super) fn has_lost(&mut self) -> bool {
+        match self {
+            Self::Counted { lost, .. } => std::mem::take(lost),
+            Self::Nodes { .. } => false,
+        }
     }
 
     /// A node has said for the first time that it is there; returns whether it is waited for, too.
@@ -54,7 +65,7 @@ impl Left {
         match self {
             Self::Nodes { nodes, settled } => nodes.len().max(usize::from(!settled)),
             Self::Counted { expected: None, .. } => 1,
-            Self::Counted { expected: Some(expected), heard } => expected.saturating_sub(heard.len()),
+            Self::Counted { expected: Some(expected), heard, .. } => expected.saturating_sub(heard.len()),
         }
     }
 }

@@ -103,6 +103,12 @@ impl Line {
         let _ = timeout(within, self.tried.subscribe().wait_for(|tried| *tried)).await;
     }
 
+    /// Ends the subscription, if there is one.
+    pub(super) async fn unsubscribe(&self, within: Duration) {
+        let _gate = self.gate.lock().await;
+        let _ = timeout(within, self.bus.close(&self.namespace, &self.node)).await;
+    }
+
     /// One of our messages came back; returns whether somebody else must have sent it.
     pub(super) fn echo(&self) -> bool {
         self.echoes.fetch_sub(1, Ordering::Relaxed) <= 0
@@ -218,8 +224,7 @@ pub(super) async fn publish(
     if let Some(shared) = shared.upgrade() {
         shared.health.retire();
     }
-    let _gate = line.gate.lock().await;
-    let _ = timeout(within, line.bus.close(&line.namespace, &line.node)).await;
+    line.unsubscribe(within).await;
 }
 
 pub(super) fn too_late() -> BusError {

@@ -79,6 +79,11 @@ impl Request {
         }
     }
 
+    /// Whether a node took its leave since this was asked the last time, before the nodes were counted.
+    pub(super) fn has_lost(&self) -> bool {
+        self.lock().left.has_lost()
+    }
+
     /// All other nodes have said that they are there, or were counted.
     pub(super) fn settle(&self, count: Option<usize>) {
         let mut progress = self.lock();

@@ -40,6 +40,11 @@ impl Requests {
         }
     }
 
+    /// Whether a node took its leave since this was asked the last time, before the nodes were counted.
+    pub(super) fn has_lost(&self, id: &str) -> bool {
+        self.lock().get(id).cloned().is_some_and(|request| request.has_lost())
+    }
+
     /// Another node is there.
     pub(super) fn node(&self, node: &Node) {
         for id in self.ids(|_| true) {

@@ -24,6 +24,9 @@ use super::subscription::Subscription;
 use super::turns::Turns;
 use crate::{AdapterError, BusError, Home, LocalAdapter, Membership, Message, MessageKind, Offset};
 
+/// How often nodes are counted for one request, while others leave.
+const COUNTS: u32 = 3;
+
 /// What an adapter and its tasks share; the tasks hold it weakly.
 pub(super) struct Shared {
     pub(super) me: Weak<Self>,
@@ -52,6 +55,7 @@ pub(super) struct Shared {
     /// Whether the keeper looks for requests and questions whose time is up, as there are some.
     pub(super) sweeping: AtomicBool,
     twin: AtomicBool,
+    leaving: AtomicBool,
     publisher: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -90,6 +94,7 @@ impl Shared {
             wake: Arc::default(),
             sweeping: AtomicBool::new(false),
             twin: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             publisher: Mutex::default(),
         })
     }
@@ -123,7 +128,25 @@ impl Shared {
 
     /// Takes leave of the other nodes; returns the task that does what is left to do.
     pub(super) fn close(&self) -> Option<JoinHandle<()>> {
+        if !self.outbox.is_open() || self.leaving.swap(true, Ordering::AcqRel) {
+            return None;
+        }
         self.turns.give_up(self.way());
+        self.requests.clear(|| AdapterError::Unreachable("the namespace has ended".into()));
+        if self.membership == Membership::Heartbeat {
+            return self.end();
+        }
+        // Who counts on this node gets an answer.
+        let shared = self.me.upgrade()?;
+        Some(self.runtime.spawn(async move {
+            shared.line.unsubscribe(shared.options.request_timeout).await;
+            if let Some(publisher) = shared.end() {
+                let _ = publisher.await;
+            }
+        }))
+    }
+
+    fn end(&self) -> Option<JoinHandle<()>> {
         let last =
             self.letter(MessageKind::AdapterClose, Bytes::new(), Vec::new(), Address::All, Waiter::Nobody);
         if !self.outbox.close(last, &self.line) {
@@ -187,8 +210,11 @@ impl Shared {
         let is_first = self.health.publishing(result.as_ref().err());
         let error = match result {
             Ok(place) => {
-                if let (Waiter::Turn(ticket), Some(place)) = (&letter.waiter, place) {
-                    self.turns.placed(*ticket, place, self.way());
+                match (&letter.waiter, place) {
+                    (Waiter::Turn(ticket), Some(place)) => self.turns.placed(*ticket, place, self.way()),
+                    // Not before: a node that has left by then has not heard of it.
+                    (Waiter::Request(request), _) => self.count_for(request),
+                    _ => {}
                 }
                 return;
             }
@@ -245,7 +271,7 @@ impl Shared {
         let known = self.nodes.all();
         let left = match self.membership {
             Membership::Heartbeat => Left::Nodes { nodes: known.clone(), settled: *self.settled.borrow() },
-            Membership::Counted => Left::Counted { expected: None, heard: Default::default() },
+            Membership::Counted => Left::Counted { expected: None, heard: Default::default(), lost: false },
         };
         let request = Arc::new(Request::new(asker, left, Instant::now() + within.min(LONGEST)));
         request.begin();
@@ -268,15 +294,15 @@ impl Shared {
         if self.membership == Membership::Heartbeat && *self.settled.borrow() {
             self.requests.tell(&id, |request| request.settle(None));
         }
-        if self.membership == Membership::Counted {
-            self.runtime.spawn(count(
-                self.me.clone(),
-                self.line.clone(),
-                id.clone(),
-                self.options.request_timeout,
-            ));
-        }
         (id, true)
+    }
+
+    /// Has the nodes counted from which there is an answer to come, where nobody says that it is there.
+    fn count_for(&self, request: &Arc<str>) {
+        if self.membership == Membership::Counted {
+            let (line, within) = (self.line.clone(), self.options.request_timeout);
+            self.runtime.spawn(count(self.me.clone(), line, request.clone(), within));
+        }
     }
 
     /// Publishes the message of a request, or gives that up.
@@ -348,13 +374,18 @@ pub(super) fn unreachable(error: BusError) -> AdapterError {
     AdapterError::Unreachable(Box::new(error))
 }
 
-/// Counts the nodes for a request.
+/// Counts the nodes for a request; again, if one took its leave meanwhile, which may be among them or not.
 async fn count(shared: Weak<Shared>, line: Arc<Line>, id: Arc<str>, within: Duration) {
-    let counted = line.count(within).await;
-    let Some(shared) = shared.upgrade() else { return };
-    match counted {
-        Ok(nodes) => shared.requests.tell(&id, |request| request.settle(Some(nodes - 1))),
-        Err(error) => shared.requests.give_up(&id, |_| unreachable(error)),
+    for attempt in 1.. {
+        let counted = line.count(within).await;
+        let Some(shared) = shared.upgrade() else { return };
+        match counted {
+            Ok(_) if attempt < COUNTS && shared.requests.has_lost(&id) => {}
+            Ok(nodes) => {
+                return shared.requests.tell(&id, |request| request.settle(Some(nodes - 1)));
+            }
+            Err(error) => return shared.requests.give_up(&id, |_| unreachable(error)),
+        }
     }
 }
 
