@@ -237,3 +237,23 @@ async fn nodes_on_several_threads_lose_nothing() {
     }
     assert_eq!((a.log.take().len(), b.log.take().len()), (400, 400));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_asked_while_it_leaves_is_not_waited_for() {
+    let bus = LocalBus::counted();
+    let asking = Node::start(&bus).await;
+    for turns in 0..40 {
+        let leaving = Node::start(&bus).await;
+        let start = tokio::time::Instant::now();
+        let leaves = tokio::spawn(async move {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            leaving.adapter.close().await;
+        });
+        let found = asking.adapter.fetch(&Target::default()).await;
+        assert!(found.is_ok_and(|found| found.is_empty()), "after {turns} turns");
+        assert!(start.elapsed() < SECOND, "after {turns} turns");
+        leaves.await.unwrap();
+    }
+}
