@@ -289,3 +289,44 @@ fn whoever_hears_of_an_outage_by_the_log_may_emit() {
     });
     end.recv_timeout(SECOND * 60).expect("nothing waits for itself");
 }
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_brought_again_after_an_outage_is_no_news_and_one_line_says_so() -> Test {
+    let lines = Lines::default();
+    let written = lines.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || written.clone()).finish();
+    let _log = tracing::subscriber::set_default(log);
+    let (bus, one, two) = two().await;
+    let (mut here, mut there) = (join(&one).await, join(&two).await);
+    for _ in 0..20 {
+        one.emit("news", "tick");
+    }
+    assert_eq!((news(&mut here).await.len(), news(&mut there).await.len()), (20, 20));
+    bus.outage(true);
+    for _ in 0..20 {
+        one.emit("news", "tick");
+    }
+    idle().await;
+    bus.outage(false);
+    tokio::time::sleep(SECOND * 20).await;
+    one.emit("news", "tick");
+    assert_eq!((news(&mut here).await.len(), news(&mut there).await.len()), (21, 1));
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone())?;
+    let count = |what: &str| lines.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((count("WARN"), count("ERROR"), count("within reach again")), (2, 0, 2), "{lines}");
+    Ok(())
+}

@@ -30,7 +30,7 @@ pub(super) struct Turns {
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Item>,
-    /// The carrier is slow or out of reach: nothing waits for it until something comes back.
+    /// The carrier is slow or out of reach: nothing waits for it until something comes back, or it is subscribed to again.
     late: bool,
     /// Somebody looks after what waits for too long.
     watched: bool,
@@ -171,6 +171,11 @@ impl Turns {
             queue.give_up(all);
         }
         self.deliver(way);
+    }
+
+    /// The carrier is within reach again: broadcasts wait for their places as before.
+    pub(super) fn resume(&self) {
+        self.queue().late = false;
     }
 
     /// Looks after what waits for too long; says when to look again.
