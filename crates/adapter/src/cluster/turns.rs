@@ -257,8 +257,10 @@ impl Queue {
             return Some(at).filter(|at| self.items[*at].state == State::Waits).ok_or(None);
         }
         // Those that were given up are before those that wait.
-        if let Some(latest) = self.strays.take(message, offset) {
-            return Err(latest);
+        if let Some(stray) = self.strays.take(message, offset) {
+            // It may not have been its turn yet.
+            let at = self.items.binary_search_by_key(&stray.ticket, |item| item.ticket);
+            return at.map_err(|_| stray.latest);
         }
         self.items.iter().position(|item| item.place.is_none() && item.is(message)).ok_or(None)
     }
