@@ -47,7 +47,7 @@ struct ByHand(LocalBus, Arc<Mutex<Option<Inbox>>>);
 
 impl Bus for ByHand {
     fn open<'a>(&'a self, _: &'a str, _: &'a str, inbox: Inbox) -> BoxFuture<'a, Taken<()>> {
-        *self.1.lock().unwrap() = Some(inbox);
+        *self.1.lock().expect("no panic") = Some(inbox);
         Box::pin(async { Ok(()) })
     }
 
@@ -62,7 +62,7 @@ impl Bus for ByHand {
 
 impl ByHand {
     fn bring(&self, text: &str, offset: Offset) {
-        let inbox = self.1.lock().unwrap().clone().expect("it is open");
+        let inbox = self.1.lock().expect("no panic").clone().expect("it is open");
         let data = json!({
             "opts": { "rooms": [], "except": [], "flags": {} },
             "packet": { "type": 2, "data": ["news", text], "nsp": "/" },
@@ -110,7 +110,7 @@ async fn a_broadcast_that_asks_comes_behind_what_was_emitted_before() -> Test {
     io.emit("news", "1");
     let mut answers = io.of("/").timeout(SECOND * 3).emit_with_ack::<u8>("question", ());
     assert_eq!(client.next::<String>("news").await?, "1");
-    client.answer("question", 7).await.map(|()| ())?;
+    client.answer::<()>("question", 7).await?;
     assert_eq!(answers.next().await.expect("an answer")?, 7);
     // Whoever has left meanwhile is missing, and nobody waits for it.
     io.emit("news", "2");
@@ -255,8 +255,11 @@ impl std::io::Write for Showing {
 fn whoever_hears_of_an_outage_by_the_log_may_emit() {
     let (done, end) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
         runtime.block_on(async {
             let bus = LocalBus::journaled();
             let cluster = Cluster::new(bus.clone()).publish_budget(2000);
@@ -269,7 +272,7 @@ fn whoever_hears_of_an_outage_by_the_log_may_emit() {
             let mut client = join(&io).await;
             bus.outage(true);
             idle().await;
-            let line: String = client.next("log").await.unwrap();
+            let line: String = client.next("log").await.expect("a line");
             assert!(line.contains("out of reach"), "{line}");
             // Too much waits.
             bus.outage(false);
@@ -285,7 +288,48 @@ fn whoever_hears_of_an_outage_by_the_log_may_emit() {
                 }
             }
         });
-        done.send(()).unwrap();
+        done.send(()).expect("the test waits");
     });
     end.recv_timeout(SECOND * 60).expect("nothing waits for itself");
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_brought_again_after_an_outage_is_no_news_and_one_line_says_so() -> Test {
+    let lines = Lines::default();
+    let written = lines.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || written.clone()).finish();
+    let _log = tracing::subscriber::set_default(log);
+    let (bus, one, two) = two().await;
+    let (mut here, mut there) = (join(&one).await, join(&two).await);
+    for _ in 0..20 {
+        one.emit("news", "tick");
+    }
+    assert_eq!((news(&mut here).await.len(), news(&mut there).await.len()), (20, 20));
+    bus.outage(true);
+    for _ in 0..20 {
+        one.emit("news", "tick");
+    }
+    idle().await;
+    bus.outage(false);
+    tokio::time::sleep(SECOND * 20).await;
+    one.emit("news", "tick");
+    assert_eq!((news(&mut here).await.len(), news(&mut there).await.len()), (21, 1));
+    let lines = String::from_utf8(lines.0.lock().expect("no panic").clone())?;
+    let count = |what: &str| lines.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((count("WARN"), count("ERROR"), count("within reach again")), (2, 0, 2), "{lines}");
+    Ok(())
 }

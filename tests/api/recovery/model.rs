@@ -1,5 +1,6 @@
 //! Clients that move at random between nodes, while these broadcast.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ enum Deed {
     /// It comes back to a node, at once or when its loss has been noticed.
     Move(usize, usize, bool),
     Sleep(u64),
+    /// The carrier goes, or comes again.
+    Outage(bool),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,11 +84,14 @@ async fn listen(bus: &LocalBus) -> Arc<Mutex<Vec<String>>> {
         if let Ok(incoming) = incoming
             && incoming.message.kind == MessageKind::Broadcast
         {
-            let data: Value = serde_json::from_slice(&incoming.message.data).unwrap();
-            heard.lock().unwrap().push(data["packet"]["data"][1].as_str().unwrap().to_owned());
+            let data: Value = serde_json::from_slice(&incoming.message.data).expect("JSON");
+            heard
+                .lock()
+                .expect("no panic")
+                .push(data["packet"]["data"][1].as_str().expect("a text").to_owned());
         }
     });
-    bus.open("/", "listener", inbox).await.unwrap();
+    bus.open("/", "listener", inbox).await.expect("there is no outage");
     all
 }
 
@@ -132,18 +138,63 @@ async fn run(delays: [u64; NODES], deeds: Vec<Deed>) -> Result<(), TestCaseError
                 prop_assert_eq!(clients[client].id(), &ids[client], "it comes back");
                 away[client] = false;
             }
+            Deed::Outage(on) => bus.outage(on),
             Deed::Sleep(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
         }
     }
     tokio::time::sleep(SECOND * 5).await;
-    let order = order.lock().unwrap().clone();
+    let order = order.lock().expect("no panic").clone();
     prop_assert_eq!(order.len(), sent.len());
     for client in 0..CLIENTS {
         got[client].extend(news(&mut clients[client]).await);
-        let is_for = |text: &&String| sent[text.parse::<usize>().unwrap()].1.includes(client);
+        let is_for = |text: &&String| sent[text.parse::<usize>().expect("a number")].1.includes(client);
         let expected: Vec<_> = order.iter().filter(is_for).cloned().collect();
         prop_assert_eq!(&got[client], &expected, "client {}", client);
     }
+    Ok(())
+}
+
+/// The same with outages, in which others miss what a node broadcasts: what is promised is that it all goes on.
+async fn run_with_outages(delays: [u64; NODES], deeds: Vec<Deed>) -> Result<(), TestCaseError> {
+    let bus = LocalBus::journaled();
+    let nodes = delays.map(|delay| node(Slow(bus.clone(), Duration::from_millis(delay))));
+    tokio::time::sleep(SECOND * 5).await;
+    let mut clients = Vec::new();
+    for client in 0..CLIENTS {
+        clients.push(enter(&nodes[client % NODES], json!({ "room": format!("r{}", client % 2) })).await);
+    }
+    for deed in deeds.into_iter().chain([Deed::Outage(false)]) {
+        match deed {
+            Deed::Emit(node, To::Room(room)) => drop(nodes[node].to(format!("r{room}")).emit("news", "x")),
+            Deed::Emit(node, _) => drop(nodes[node].emit("news", "x")),
+            Deed::Lose(client) => clients[client].lose_connection(),
+            Deed::Move(client, node, _) => {
+                clients[client].lose_connection();
+                let (pid, offset) = (clients[client].pid().map(str::to_owned), clients[client].offset());
+                let room = format!("r{}", client % 2);
+                clients[client] =
+                    enter(&nodes[node], json!({ "room": room, "pid": pid, "offset": offset })).await;
+            }
+            Deed::Sleep(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+            Deed::Outage(on) => bus.outage(on),
+        }
+    }
+    tokio::time::sleep(SECOND * 30).await;
+    let mut clients = Vec::new();
+    for node in &nodes {
+        clients.push(enter(node, json!({ "room": "r0" })).await);
+    }
+    for at in 0..12 {
+        nodes[at % NODES].to("r0").emit("news", at.to_string());
+        tokio::time::sleep(SECOND).await;
+    }
+    let expected: Vec<_> = (0..12).map(|at| at.to_string()).collect();
+    for client in &mut clients {
+        prop_assert_eq!(&news(client).await, &expected);
+        prop_assert_eq!(client.offset().is_some(), true);
+    }
+    let offsets: HashSet<_> = clients.iter().map(TestClient::offset).collect();
+    prop_assert_eq!(offsets.len(), 1, "all are at one place");
     Ok(())
 }
 
@@ -165,7 +216,19 @@ proptest! {
         delays in [0u64..300, 0u64..300, 0u64..300],
         deeds in proptest::collection::vec(deed(), 1..60),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
         runtime.block_on(run(delays, deeds))?;
+    }
+
+    #[test]
+    fn after_whatever_outages_everything_goes_on_once_and_in_order(
+        delays in [0u64..400, 0u64..300, 0u64..300],
+        deeds in proptest::collection::vec(
+            prop_oneof![8 => deed(), 1 => any::<bool>().prop_map(Deed::Outage)],
+            1..60,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        runtime.block_on(run_with_outages(delays, deeds))?;
     }
 }

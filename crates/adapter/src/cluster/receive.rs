@@ -23,9 +23,15 @@ impl Shared {
     /// Does what a message says. What cannot be understood is counted, and otherwise ignored.
     pub(super) fn receive(&self, Incoming { message, offset, past }: Incoming) {
         if message.node == self.line.node {
+            let place = offset.filter(|_| message.kind == MessageKind::Broadcast);
+            if past {
+                // It has come before, or nobody waits for it any more.
+                place.map(|place| self.remember(message, place, None));
+                return;
+            }
             self.echo();
-            if let Some(offset) = offset.filter(|_| message.kind == MessageKind::Broadcast) {
-                self.back(message, offset);
+            if let Some(place) = place {
+                self.back(message, place);
             }
             return;
         }

@@ -19,14 +19,14 @@ const LONGEST: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct Strays(VecDeque<Stray>);
 
-struct Stray {
-    ticket: u64,
+pub(super) struct Stray {
+    pub(super) ticket: u64,
     since: Instant,
     hash: u64,
     /// Its place, if the carrier has said it.
     place: Option<Offset>,
     /// Who had come last when it was delivered, if it has been.
-    latest: Option<u32>,
+    pub(super) latest: Option<u32>,
 }
 
 impl Strays {
@@ -64,15 +64,15 @@ impl Strays {
         }
     }
 
-    /// Takes the one out that has come back, if it is one of them; says who had come last when it was delivered.
-    pub(super) fn take(&mut self, message: &Message, place: Offset) -> Option<Option<u32>> {
+    /// Takes the one out that has come back, if it is one of them.
+    pub(super) fn take(&mut self, message: &Message, place: Offset) -> Option<Stray> {
         let hash = hash(&message.data, &message.attachments);
         let is_it = |stray: &Stray| match stray.place {
             Some(its) => its == place,
             None => stray.hash == hash,
         };
         let at = self.0.iter().position(is_it)?;
-        self.0.remove(at).map(|stray| stray.latest)
+        self.0.remove(at)
     }
 
     fn find(&self, ticket: u64) -> Option<usize> {

@@ -115,6 +115,7 @@ impl Shared {
         state.opening = false;
         state.opened = Some(Instant::now());
         drop(state);
+        self.turns.resume();
         self.say_hello();
         None
     }

@@ -30,7 +30,7 @@ pub(super) struct Turns {
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Item>,
-    /// The carrier is slow or out of reach: nothing waits for it until something comes back.
+    /// The carrier is slow or out of reach: nothing waits for it until something comes back, or it is subscribed to again.
     late: bool,
     /// Somebody looks after what waits for too long.
     watched: bool,
@@ -173,6 +173,11 @@ impl Turns {
         self.deliver(way);
     }
 
+    /// The carrier is within reach again: broadcasts wait for their places as before.
+    pub(super) fn resume(&self) {
+        self.queue().late = false;
+    }
+
     /// Looks after what waits for too long; says when to look again.
     pub(super) fn tick(&self, now: Instant, way: Option<Way<'_>>) -> Option<Instant> {
         let due = self.due()?;
@@ -252,8 +257,10 @@ impl Queue {
             return Some(at).filter(|at| self.items[*at].state == State::Waits).ok_or(None);
         }
         // Those that were given up are before those that wait.
-        if let Some(latest) = self.strays.take(message, offset) {
-            return Err(latest);
+        if let Some(stray) = self.strays.take(message, offset) {
+            // It may not have been its turn yet.
+            let at = self.items.binary_search_by_key(&stray.ticket, |item| item.ticket);
+            return at.map_err(|_| stray.latest);
         }
         self.items.iter().position(|item| item.place.is_none() && item.is(message)).ok_or(None)
     }
