@@ -72,10 +72,11 @@ function moves(cluster, from, to, label) {
       await reached(peer, [node], "/", [room]);
       await node.tell("emit", { to: [room], event: "news", args: ["after"] });
     }
-    await news.count(expected.filter((text) => text !== "volatile").length + cluster.nodes.length);
+    const lasting = (all) => all.filter((text) => text !== "volatile");
+    const texts = () => lasting(news.all.map(([text]) => text));
+    await until(() => texts().length >= lasting(expected).length + cluster.nodes.length);
     await peer.sync();
-    const texts = news.all.map(([text]) => text).filter((text) => text !== "volatile");
-    same(texts, [...expected.filter((text) => text !== "volatile"), ...cluster.nodes.map(() => "after")]);
+    same(texts(), [...lasting(expected), ...cluster.nodes.map(() => "after")]);
     const binary = news.all.filter(([text]) => /room|all/.test(text)).map(([, second]) => second);
     same(binary, cluster.nodes.flatMap(() => [BYTES, { deep: [BYTES, 2 ** 60] }]));
   });
