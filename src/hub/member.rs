@@ -47,6 +47,12 @@ impl Member for Inner {
         self.told(self.link.send_shared(packet, flags)).is_ok()
     }
 
+    fn placed(&self, packet: &Outgoing) {
+        if let (Some(trail), Some(offset)) = (&self.trail, packet.offset().filter(|_| packet.is_placed())) {
+            trail.takes(offset);
+        }
+    }
+
     fn ask(&self, packet: &Outgoing, flags: Flags, answers: &Arc<dyn Answers>) -> bool {
         let Some(id) = packet.ack() else { return self.deliver(packet, flags) };
         // Before it can answer. Who is not asked must not be counted as lost when it leaves.

@@ -22,6 +22,12 @@ pub trait Member: Any + Send + Sync {
     /// Queues a packet for the client; `false` says that it was dropped or the connection is closed.
     fn deliver(&self, packet: &Outgoing, flags: Flags) -> bool;
 
+    /// A packet that was delivered without its place turns out to have this one: the client may not have got it, if its
+    /// connection is lost before anything else comes.
+    fn placed(&self, packet: &Outgoing) {
+        let _ = packet;
+    }
+
     /// Queues a packet that has an acknowledgement id and sends what the client answers to `answers`; `false` says that
     /// the client was not asked.
     fn ask(&self, packet: &Outgoing, flags: Flags, answers: &Arc<dyn Answers>) -> bool;

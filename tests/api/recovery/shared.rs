@@ -251,6 +251,24 @@ async fn nothing_waits_for_longer_than_a_second_and_nothing_comes_twice() -> Tes
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_came_without_its_place_comes_again_as_it_may_not_have_come() -> Test {
+    let bus = LocalBus::journaled();
+    let (one, two) = (node(bus.clone()), node(Slow(bus, SECOND * 3)));
+    tokio::time::sleep(SECOND * 10).await;
+    let mut client = join(&two).await;
+    one.emit("news", "seen");
+    assert_eq!(news(&mut client).await, ["seen"]);
+    two.emit("news", "late");
+    tokio::time::sleep(SECOND * 10).await;
+    // Nobody knows whether it got through before the connection was lost.
+    assert_eq!(news(&mut client).await, ["late"]);
+    let mut back = move_to(&one, &mut client).await;
+    assert_eq!(back.id(), client.id());
+    assert_eq!(news(&mut back).await, ["late"]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_starts_later_knows_what_clients_have_missed() -> Test {
     let (bus, one, two) = nodes().await;
     let mut client = join(&one).await;

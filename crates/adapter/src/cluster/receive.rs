@@ -78,7 +78,9 @@ impl Shared {
                 return Some(());
             };
             home.broadcast(args, message.attachments, &target, Some(offset), &mut |packet| {
-                for member in self.local.members_since(&target, since) {
+                let [before, since] = self.local.members_around(&target, since);
+                before.iter().for_each(|member| member.placed(packet));
+                for member in since {
                     member.deliver(packet, target.flags);
                 }
             });

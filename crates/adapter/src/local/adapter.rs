@@ -44,15 +44,14 @@ impl LocalAdapter {
         self.read().latest()
     }
 
-    /// The targets that came behind the member with this number.
-    pub(crate) fn members_since(&self, to: &Target, latest: u32) -> Vec<Arc<dyn Member>> {
-        let (mut members, table) = (Vec::new(), self.read());
+    /// The targets that came no later than the member with this number, and those that came since.
+    pub(crate) fn members_around(&self, to: &Target, latest: u32) -> [Vec<Arc<dyn Member>>; 2] {
+        let ([mut before, mut since], table) = (<[Vec<_>; 2]>::default(), self.read());
         table.select(to, |at, member| {
-            if table.is_later(at, latest) {
-                members.push(Arc::clone(member));
-            }
+            let list = if table.is_later(at, latest) { &mut since } else { &mut before };
+            list.push(Arc::clone(member));
         });
-        members
+        [before, since]
     }
 
     fn pick(&self, to: &Target) -> Picked {
