@@ -44,8 +44,8 @@ impl AckSlot {
         }
         let (kind, id, flags) = (Kind::Ack, Some(self.id), Flags::default());
         if self.socket.space().is_shared() {
-            let held = Held { kind, id, json: json.to_vec(), attachments: attachments.to_vec(), flags };
-            self.socket.in_turn(move |socket| socket.send_held(&held, None));
+            let (json, attachments) = (json.to_vec(), attachments.to_vec());
+            self.socket.send_in_turn(Held { kind, id, json, attachments, flags });
             return !self.socket.has_ended();
         }
         let packet = self.socket.outbound(kind, id, Some(json), attachments);

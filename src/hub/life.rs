@@ -152,11 +152,13 @@ impl Socket {
 
     /// Leaves the namespace and ends the connection, with every other namespace on it.
     pub fn disconnect_transport(&self) {
+        let close = |socket: &Self| socket.0.link.close(Reason::ForcedServerClose);
         if self.0.phase.load(Ordering::Acquire) == PENDING {
             // A hook that ends the connection refuses the client.
             self.end();
+            return close(self);
         }
-        self.in_turn(|socket| socket.0.link.close(Reason::ForcedServerClose));
+        self.in_turn(close);
     }
 
     /// Resolves when the socket has left its namespace.

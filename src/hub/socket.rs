@@ -384,8 +384,7 @@ impl Socket {
             return self.deliver_logged(trail, json, &attachments, flags);
         }
         if self.0.space.is_shared() {
-            let held = Held { kind: Kind::Event, id, json: json.to_vec(), attachments, flags };
-            self.in_turn(move |socket| socket.send_held(&held, None));
+            self.send_in_turn(Held { kind: Kind::Event, id, json: json.to_vec(), attachments, flags });
             return Ok(());
         }
         let (json, attachments) = (Some(json), attachments.as_slice());

@@ -205,7 +205,7 @@ impl Socket {
         true
     }
 
-    pub(in crate::hub) fn send_held(&self, held: &Held, offset: Option<&str>) {
+    pub(super) fn send_held(&self, held: &Held, offset: Option<&str>) {
         let mut packet = self.outbound(held.kind, held.id, Some(&held.json), &held.attachments);
         packet.offset = offset;
         let _ = self.0.link.send(&packet, held.flags);

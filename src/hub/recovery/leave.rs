@@ -11,7 +11,7 @@ use super::accept::cannot_clone;
 use super::keep::let_go;
 use super::session::Session;
 use super::{Log, Logged, Trail};
-use crate::hub::socket::{ACCEPTED, CLOSED};
+use crate::hub::socket::{ACCEPTED, CLOSED, Held};
 use crate::hub::{Departure, DisconnectReason, EmitError, Lease, Socket, new_id};
 
 impl DisconnectReason {
@@ -177,6 +177,11 @@ impl Socket {
         to.flags = flags;
         self.0.space.broadcast(json, attachments.to_vec(), &to);
         if has_ended { Err(EmitError::Closed) } else { Ok(()) }
+    }
+
+    /// Sends what has no place of its own behind what was emitted before.
+    pub(in crate::hub) fn send_in_turn(&self, held: Held) {
+        self.in_turn(move |socket| socket.send_held(&held, None));
     }
 
     /// Does something behind what was emitted before.

@@ -12,7 +12,7 @@ use tower_socketio::adapter::{
 use tower_socketio::{Cluster, Data, LocalBus, Namespace, Recovery, Room, Socket, SocketIo, TestError};
 
 use super::{SECOND, enter_with, lose, news};
-use crate::support::{Test, idle, join};
+use crate::support::{Raw, Test, idle, join};
 
 /// A bus that is slow to take what is published.
 #[derive(Debug)]
@@ -99,6 +99,20 @@ async fn a_hook_that_disconnects_refuses_the_client_whatever_waits() -> Test {
     tokio::time::sleep(SECOND).await;
     io.emit("news", "waits");
     assert!(tower_socketio::TestClient::new(&io).connect("/").await.is_err());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_ends_the_connection_ends_it_at_once_whatever_waits() -> Test {
+    let refusing = Namespace::new().on_connect(async |socket: Socket| socket.disconnect_transport());
+    let io = node(Slow(LocalBus::journaled(), SECOND / 2), refusing);
+    tokio::time::sleep(SECOND).await;
+    io.emit("news", "waits");
+    let mut raw = Raw::open(&io).await;
+    let start = tokio::time::Instant::now();
+    raw.send("40").await;
+    while raw.maybe_next().await.is_some() {}
+    assert_eq!(start.elapsed(), Duration::ZERO);
     Ok(())
 }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tower_socketio::adapter::{Bus, Message, MessageKind, Posting, Sessions, StoredSession, To};
+use tower_socketio::adapter::{Bus, Message, MessageKind, Sessions, StoredSession, To};
 use tower_socketio::{
     Ack, Auth, Cluster, Data, LocalBus, Namespace, Recovery, Room, Socket, SocketIo, TestClient,
 };
 
+use super::in_turn::Slow;
 use super::{SECOND, enter_with, lose, news};
 use crate::support::{Test, idle, join};
 
@@ -179,52 +180,6 @@ async fn an_outage_neither_stops_nor_repeats_what_is_delivered_here() -> Test {
     assert_eq!(back.id(), here.id());
     assert!(news(&mut back).await.is_empty());
     Ok(())
-}
-
-/// A bus that is slow to bring what is published.
-#[derive(Debug)]
-struct Slow(LocalBus, Duration);
-
-impl Bus for Slow {
-    fn open<'a>(
-        &'a self,
-        namespace: &'a str,
-        node: &'a str,
-        inbox: tower_socketio::adapter::Inbox,
-    ) -> tower_socketio::adapter::BoxFuture<'a, Result<(), tower_socketio::adapter::BusError>> {
-        self.0.open(namespace, node, inbox)
-    }
-
-    fn publish<'a>(
-        &'a self,
-        message: &'a Message,
-        to: To<'a>,
-    ) -> tower_socketio::adapter::BoxFuture<
-        'a,
-        Result<Option<tower_socketio::adapter::Offset>, tower_socketio::adapter::BusError>,
-    > {
-        Box::pin(async move {
-            tokio::time::sleep(self.1).await;
-            self.0.publish(message, to).await
-        })
-    }
-
-    fn publish_all<'a>(
-        &'a self,
-        postings: &'a [Posting<'a>],
-    ) -> tower_socketio::adapter::BoxFuture<
-        'a,
-        Vec<Result<Option<tower_socketio::adapter::Offset>, tower_socketio::adapter::BusError>>,
-    > {
-        Box::pin(async move {
-            tokio::time::sleep(self.1).await;
-            self.0.publish_all(postings).await
-        })
-    }
-
-    fn sessions(&self) -> Option<&dyn Sessions> {
-        self.0.sessions()
-    }
 }
 
 #[tokio::test(start_paused = true)]
