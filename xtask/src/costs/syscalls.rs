@@ -34,15 +34,12 @@ type Bounds = [(&'static str, Bound); 3];
 const EVENT: Bounds = [
     ("recvfrom", Bound::Exactly(1.0)),
     ("sendto", Bound::Exactly(1.0)),
-    // Of several clients that send at once, one tells of many.
-    ("epoll_wait", Bound::AtMost(1.0)),
+    // Of several clients that send at once, one tells of many. A worker also looks for news after every 61 turns,
+    // of which an event takes two; a client that is quick has its next event found so.
+    ("epoll_wait", Bound::AtMost(1.05)),
 ];
-const DELIVERY: Bounds = [
-    ("recvfrom", Bound::AtMost(0.01)),
-    ("sendto", Bound::Exactly(1.0)),
-    // The runtime looks for news after so many polls of tasks.
-    ("epoll_wait", Bound::AtMost(0.03)),
-];
+const DELIVERY: Bounds =
+    [("recvfrom", Bound::AtMost(0.01)), ("sendto", Bound::Exactly(1.0)), ("epoll_wait", Bound::AtMost(0.03))];
 
 type Work = fn(&Server) -> Result<usize>;
 
@@ -237,6 +234,8 @@ mod tests {
     fn what_must_be_and_nothing_else_is_no_excess() {
         let event = calls(&[("brk", 4), ("epoll_wait", 12), ("recvfrom", 1004), ("sendto", 1000)]);
         assert_eq!(excesses("per echo", &event, 1000, &EVENT), [""; 0]);
+        let slow = calls(&[("epoll_wait", 1033), ("recvfrom", 1000), ("sendto", 1000)]);
+        assert_eq!(excesses("per echo", &slow, 1000, &EVENT), [""; 0]);
         let delivery = calls(&[("epoll_wait", 90), ("recvfrom", 20), ("sendto", 4000)]);
         assert_eq!(excesses("per delivery", &delivery, 4000, &DELIVERY), [""; 0]);
     }
@@ -247,7 +246,7 @@ mod tests {
         let expected = [
             "per echo: 2.00 recvfrom instead of 1.00",
             "per echo: 0.00 sendto instead of 1.00",
-            "per echo: 1.25 epoll_wait, 0.25 over the bound of 1.00",
+            "per echo: 1.25 epoll_wait, 0.20 over the bound of 1.05",
             "per echo: 1.00 futex, where there should be none",
             "per echo: 0.01 write, where there should be none",
         ];
