@@ -9,6 +9,7 @@
 mod adapter;
 mod in_turn;
 mod keeper;
+mod leave;
 mod left;
 mod nodes;
 mod outage;
