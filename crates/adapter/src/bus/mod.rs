@@ -189,8 +189,8 @@ pub trait Bus: Debug + Send + Sync + 'static {
     /// A room of the node has its first member here; a socket's own room, too.
     ///
     /// For carriers with channels for rooms. The name is the [wire name](crate::Room::wire_name). Told from the
-    /// node's first socket on until [`close`](Self::close), whether the subscription is open or not. Called with the
-    /// adapter's lock held, so that the order is right: an implementation only notes it.
+    /// node's first socket on until [`close`](Self::close), whether the subscription is open or not. Called for one room
+    /// after the other, in order, by whoever joins or leaves: an implementation only notes it.
     fn room_opened(&self, namespace: &str, node: &str, room: &str) {
         let _ = (namespace, node, room);
     }

@@ -8,6 +8,7 @@ mod hostile;
 mod lifetime;
 mod lines;
 mod outage;
+mod rooms;
 mod suite;
 mod support;
 mod wire;
