@@ -97,6 +97,11 @@ impl Commands {
         run_on(&self.single, &commands).await
     }
 
+    /// Whether there is one server, and no cluster.
+    pub(crate) fn is_alone(&self) -> bool {
+        !self.plan.is_cluster()
+    }
+
     /// Runs a command on every primary, or on replicas, too; on the server, if there is only one.
     ///
     /// # Errors
