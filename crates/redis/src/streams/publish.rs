@@ -1,4 +1,4 @@
-use redis::{RedisResult, Value, cmd};
+use redis::{Cmd, RedisResult, Value, cmd};
 use tower_socketio_adapter::{BusError, Message, Offset, Posting, To};
 
 use super::commands::append;
