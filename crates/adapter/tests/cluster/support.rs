@@ -122,6 +122,14 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Leaves without having answered anything.
+    pub(crate) fn leave(&self) {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.iter().for_each(|answers| answers.lost(&self.id));
+    }
+}
+
 impl Member for Socket {
     fn id(&self) -> &str {
         &self.id
@@ -159,6 +167,8 @@ impl Member for Socket {
 pub(crate) struct FakeHome {
     log: Log,
     acks: AtomicU64,
+    /// Whether the next broadcast is too much for it.
+    pub(crate) panics: AtomicBool,
     /// What waits for an answer to an event between servers.
     pub(crate) waiting: Mutex<Vec<ServerAnswer>>,
 }
@@ -180,6 +190,7 @@ impl Home for FakeHome {
         _: Option<Offset>,
         deliver: &mut dyn FnMut(&Arc<Outgoing>),
     ) {
+        assert!(!self.panics.swap(false, Ordering::Relaxed), "a parser that is broken");
         deliver(&outgoing(args, attachments, None));
     }
 
