@@ -7,6 +7,7 @@ mod heartbeats;
 mod hostile;
 mod lifetime;
 mod lines;
+mod model;
 mod outage;
 mod rooms;
 mod suite;
