@@ -3,10 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tower_socketio_adapter::Cluster;
+use tower_socketio_adapter::{Cluster, Emitter};
 
 use crate::bus::PostgresBus;
-use crate::emitter::PostgresEmitter;
 use crate::error::PostgresError;
 use crate::listener::Listener;
 use crate::note::Limits;
@@ -29,7 +28,7 @@ use crate::tls::Tls;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "nothing is connected before `connect`"]
+#[must_use = "an adapter does nothing before `connect` or `emitter`"]
 pub struct PostgresAdapter {
     config: Result<Config, PostgresError>,
     channel_prefix: String,
@@ -170,16 +169,16 @@ impl PostgresAdapter {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<Cluster, PostgresError> {
-        let (prefix, limits) = (self.channel_prefix.clone().into(), self.limits());
-        let (server, table) = self.check()?;
-        let publisher = Arc::new(Publisher::new(server.clone(), table.clone()));
-        publisher.connect_first().await?;
-        tokio::spawn(keep_clean(table.clone(), Arc::downgrade(&publisher)));
-        let listener = Listener::new(server, table);
-        Ok(Cluster::new(PostgresBus { listener, publisher, prefix, limits }))
+        let (bus, table) = self.bus().await?;
+        tokio::spawn(keep_clean(table, Arc::downgrade(&bus.publisher)));
+        Ok(Cluster::new(bus))
     }
 
-    /// Connects to the database to emit only.
+    /// Connects to the database to emit only, from a program that serves nobody.
+    ///
+    /// Servers on tower-socketio hear it, and Node's with `@socket.io/postgres-adapter`, also those that do not hear
+    /// `@socket.io/postgres-emitter`. If Postgres hangs what it does fails after four times the
+    /// [`probe_interval`](Self::probe_interval) at the latest.
     ///
     /// # Errors
     ///
@@ -188,16 +187,19 @@ impl PostgresAdapter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn emitter(self) -> Result<PostgresEmitter, PostgresError> {
-        let (prefix, limits) = (self.channel_prefix.clone().into(), self.limits());
-        let (server, table) = self.check()?;
-        let publisher = Arc::new(Publisher::new(server, table));
-        publisher.connect_first().await?;
-        Ok(PostgresEmitter::new(publisher, prefix, limits))
+    pub async fn emitter(self) -> Result<Emitter, PostgresError> {
+        let (bus, _) = self.bus().await?;
+        Ok(Emitter::new(bus))
     }
 
-    fn limits(&self) -> Limits {
-        Limits { threshold: self.payload_threshold, largest: self.max_attachment }
+    async fn bus(self) -> Result<(PostgresBus, Arc<Table>), PostgresError> {
+        let prefix = self.channel_prefix.clone().into();
+        let limits = Limits { threshold: self.payload_threshold, largest: self.max_attachment };
+        let (server, table) = self.check()?;
+        let publisher = Arc::new(Publisher::new(server.clone(), table.clone()));
+        publisher.connect_first().await?;
+        let listener = Listener::new(server, table.clone());
+        Ok((PostgresBus { listener, publisher, prefix, limits }, table))
     }
 
     fn check(self) -> Result<(Arc<Server>, Arc<Table>), PostgresError> {
@@ -277,7 +279,7 @@ mod tests {
         let error = PostgresAdapter::new(&url).connect().await.unwrap_err();
         assert!(matches!(error, PostgresError::Connect(_)), "{error:?}");
         assert!(!whole(&error).contains("s3cret"), "{error:?}");
-        let error = PostgresEmitter::connect(&url).await.unwrap_err();
+        let error = PostgresAdapter::new(&url).emitter().await.unwrap_err();
         assert!(matches!(error, PostgresError::Connect(_)), "{error:?}");
     }
 

@@ -4,7 +4,6 @@ use std::io;
 
 use tokio_postgres::error::SqlState;
 use tower_socketio_adapter::BusError;
-use tower_socketio_proto::socketio::EncodeError;
 
 /// Why a server did not come into a cluster on Postgres.
 #[derive(Debug, thiserror::Error)]
@@ -28,18 +27,6 @@ pub enum PostgresError {
     /// The table for attachments cannot be made.
     #[error("the table for attachments cannot be made")]
     Table(#[source] Box<dyn Error + Send + Sync>),
-}
-
-/// Why an emitter did not emit.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// The event has a reserved name, or a value cannot be serialised.
-    #[error("the event cannot be encoded")]
-    Encode(#[from] EncodeError),
-    /// The database cannot be reached, or does not take the event.
-    #[error("the event was not published")]
-    Publish(#[from] BusError),
 }
 
 /// What the database said of a message or a subscription that it did not take.

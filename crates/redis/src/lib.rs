@@ -29,11 +29,30 @@
 //! | delivery | at most once, in each sender's order within a room | at most once, in each sender's order | once, in one order for all nodes; requests and answers at most once |
 //! | what is missed while disconnected | is lost | is lost | is read later, as far as the stream reaches back |
 //! | recovery of a client's connection | on the same node | on the same node | on any node |
-//! | emitter | [`RedisEmitter`] | [`RedisEmitter`], and npm's `@socket.io/redis-emitter` | [`RedisEmitter`], and Node's `@socket.io/redis-streams-emitter` |
+//! | who emits without serving | an [`Emitter`] | an [`Emitter`], and npm's `@socket.io/redis-emitter` | an [`Emitter`], and Node's `@socket.io/redis-streams-emitter` |
 //!
 //! Take `sharded` unless there are Node servers that use another: it costs less, and grows with a Redis Cluster. Take
 //! `streams` if nothing may be lost while a node connects again, or if clients that come back may land on another node;
 //! every message is written, kept and read by every node then.
+//!
+//! # Programs that serve nobody
+//!
+//! A worker or a script emits with an [`Emitter`], which is made as the servers' adapter is, with the same options, but for
+//! the last step. Servers hear it that use this adapter, Node's, too.
+//!
+//! ```no_run
+//! use tower_socketio_redis::RedisAdapter;
+//!
+//! # async fn work() -> Result<(), Box<dyn std::error::Error>> {
+//! let emitter = RedisAdapter::sharded("redis://localhost").emitter().await?;
+//! emitter.to("lobby").emit("news", ("It rains", 3)).await?;
+//! emitter.of("/admin").except("auditors").disconnect(true).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It has one connection, or one to each primary of a Redis Cluster that it needs, which is made anew when it is lost; while
+//! Redis is out of reach it fails at once. What it says over `streams` is not lost for a node that connects again meanwhile.
 //!
 //! # Commands that Redis sees
 //!
@@ -75,7 +94,7 @@ mod adapter;
 mod classic;
 mod connection;
 mod counting;
-mod emitter;
+mod envelopes;
 mod error;
 mod publishing;
 mod sharded;
@@ -85,7 +104,7 @@ mod subscriptions;
 pub use adapter::RedisAdapter;
 pub use classic::ClassicAdapter;
 pub use connection::RedisServer;
-pub use emitter::RedisEmitter;
-pub use error::{ConnectError, EmitError};
+pub use error::ConnectError;
 pub use sharded::{ShardedAdapter, SubscriptionMode};
 pub use streams::StreamsAdapter;
+pub use tower_socketio_adapter::{BusError, Cluster, EmitError, Emitter, EncodeError, IntoRooms, Room};

@@ -23,8 +23,8 @@ pub struct Message {
     pub kind: MessageKind,
     /// The namespace; `None` means that of the channel from which it came.
     pub namespace: Option<Arc<str>>,
-    /// The node that sent it: 8 random bytes in hexadecimal digits, new for each namespace and run; `emitter` is a
-    /// program that only emits.
+    /// The node that sent it: 8 random bytes in hexadecimal digits, new for each namespace and run; or
+    /// [`EMITTER`](Self::EMITTER).
     pub node: Arc<str>,
     /// The text of a JSON object with a placeholder, `{"_placeholder":true,"num":0}`, for each attachment; empty if the
     /// kind has no data.
@@ -66,6 +66,9 @@ pub enum MessageKind {
 }
 
 impl Message {
+    /// Who sends a message, if that is no node but a program that only emits: it is never waited for, and asks nothing.
+    pub const EMITTER: &'static str = "emitter";
+
     /// Creates an envelope.
     pub fn new(
         kind: MessageKind,

@@ -179,7 +179,7 @@ impl Address {
         }
     }
 
-    fn as_to(&self) -> To<'_> {
+    pub(super) fn as_to(&self) -> To<'_> {
         match self {
             Self::All => To::All,
             Self::Room(room) => To::Room(room),

@@ -16,9 +16,6 @@ use crate::{
     ServerAnswer, Target,
 };
 
-/// A program that emits without being a node: it is never waited for and asks nothing.
-const EMITTER: &str = "emitter";
-
 impl Shared {
     /// Does what a message says. What cannot be understood is counted, and otherwise ignored.
     pub(super) fn receive(&self, Incoming { message, offset, past }: Incoming) {
@@ -47,7 +44,7 @@ impl Shared {
             }
             return;
         }
-        let is_node = !message.node.is_empty() && *message.node != *EMITTER;
+        let is_node = !message.node.is_empty() && *message.node != *Message::EMITTER;
         if is_node && self.membership == Membership::Heartbeat {
             let new = self.nodes.spoke(&message.node, Instant::now());
             if new {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what tests share is a test, too")]
 
+mod emitter;
 mod heartbeats;
 mod hostile;
 mod lifetime;

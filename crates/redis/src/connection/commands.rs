@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::dial::Plan;
 use super::link::Link;
 use super::topology::{Address, Topology};
+use crate::{ConnectError, RedisServer};
 
 /// How often a command follows a key that moves.
 const REDIRECTIONS: usize = 5;
@@ -70,9 +71,13 @@ impl Commands {
         Self { plan, single, cluster: Mutex::default(), refreshing: tokio::sync::Mutex::default() }
     }
 
-    /// Connects, if that has not happened, and waits for an answer.
-    pub(crate) async fn ping(&self) -> RedisResult<()> {
-        self.run(Job::anywhere(cmd("PING"))).await.map(drop)
+    /// Connects to a server that is described, and waits for an answer of it.
+    pub(crate) async fn connect(server: &RedisServer) -> Result<(Arc<Plan>, Arc<Self>), ConnectError> {
+        let plan = Arc::new(Plan::new(server).map_err(|error| ConnectError::Configuration(error.into()))?);
+        let commands = Arc::new(Self::new(plan.clone()));
+        let answered = commands.run(Job::anywhere(cmd("PING"))).await;
+        answered.map_err(|error| ConnectError::Unreachable(error.into()))?;
+        Ok((plan, commands))
     }
 
     /// Runs a command.

@@ -2,12 +2,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower_socketio_adapter::Cluster;
+use tower_socketio_adapter::{Cluster, Emitter};
 
 use super::bus::StreamsBus;
 use super::inner::{Inner, Options};
-use crate::connection::{Commands, Plan};
-use crate::{ConnectError, RedisEmitter, RedisServer};
+use crate::connection::Commands;
+use crate::{ConnectError, RedisServer};
 
 /// The adapter over Redis streams before it is connected: made by [`RedisAdapter::streams`](crate::RedisAdapter::streams).
 ///
@@ -23,7 +23,7 @@ use crate::{ConnectError, RedisEmitter, RedisServer};
 /// In an outage what is emitted reaches this node's own clients only. What was trimmed from the stream before it was read
 /// is lost, which is logged as far as it can be seen.
 #[derive(Clone, Debug)]
-#[must_use = "nothing happens before `connect`"]
+#[must_use = "an adapter does nothing before `connect` or `emitter`"]
 pub struct StreamsAdapter {
     server: RedisServer,
     options: Options,
@@ -99,7 +99,7 @@ impl StreamsAdapter {
         self
     }
 
-    /// Connects.
+    /// Connects, and makes what the builder's `adapter` takes.
     ///
     /// # Errors
     ///
@@ -109,16 +109,13 @@ impl StreamsAdapter {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<Cluster, ConnectError> {
-        let plan = Arc::new(Plan::new(&self.server).map_err(ConnectError::Configuration)?);
-        let commands = Arc::new(Commands::new(plan.clone()));
-        commands.ping().await.map_err(ConnectError::Unreachable)?;
-        Ok(Cluster::new(StreamsBus(Arc::new(Inner::new(plan, commands, self.options)))))
+        self.bus().await.map(Cluster::new)
     }
 
-    /// Connects to emit only.
+    /// Connects to emit only, from a program that serves nobody.
     ///
-    /// All that it says is an entry of the stream, and so is not lost for a node that connects again meanwhile. Node's
-    /// servers hear it, too.
+    /// All that it says is an entry of the stream, events for programs, too, and so is not lost for a node that connects again
+    /// meanwhile. Node's servers hear it, too.
     ///
     /// # Errors
     ///
@@ -127,7 +124,12 @@ impl StreamsAdapter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn emitter(self) -> Result<RedisEmitter, ConnectError> {
-        RedisEmitter::new(&self.server, self.options).await
+    pub async fn emitter(self) -> Result<Emitter, ConnectError> {
+        self.bus().await.map(Emitter::new)
+    }
+
+    async fn bus(self) -> Result<StreamsBus, ConnectError> {
+        let (plan, commands) = Commands::connect(&self.server).await?;
+        Ok(StreamsBus(Arc::new(Inner::new(plan, commands, self.options))))
     }
 }
