@@ -117,7 +117,6 @@ mod tests {
     use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
     use tower_socketio_adapter::MessageKind;
-    use tower_socketio_proto::socketio::json_to_msgpack;
 
     use super::*;
     use crate::channel::Channel;
@@ -191,9 +190,7 @@ mod tests {
     fn row(number: i64, node: &str) -> Row {
         let data = number.to_string().into();
         let message = Message::new(MessageKind::Broadcast, Some("/".into()), node.into(), data, Vec::new());
-        let mut row = Vec::new();
-        json_to_msgpack(&mut row, std::str::from_utf8(&message.to_json()).unwrap(), &[]).unwrap();
-        Ok(row)
+        Ok(message.to_msgpack().unwrap())
     }
 
     /// Lets the task do what it can; time is paused.

@@ -104,11 +104,3 @@ pub(super) fn is_ephemeral(message: &Message) -> bool {
         _ => true,
     }
 }
-
-/// The whole envelope for a channel, always in msgpack: Node reads nothing else there.
-pub(super) fn payload(message: &Message) -> Result<Vec<u8>, CodecError> {
-    let json = message.to_json();
-    let mut msgpack = Vec::with_capacity(json.len() + message.size());
-    json_to_msgpack(&mut msgpack, std::str::from_utf8(&json)?, &message.attachments)?;
-    Ok(msgpack)
-}

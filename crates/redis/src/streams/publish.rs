@@ -2,7 +2,7 @@ use redis::{RedisResult, Value, cmd};
 use tower_socketio_adapter::{BusError, Message, Offset, Posting, To};
 
 use super::commands::append;
-use super::entry::{CodecError, is_ephemeral, payload};
+use super::entry::{CodecError, is_ephemeral};
 use super::id;
 use super::inner::{Inner, Options};
 use crate::connection::Job;
@@ -43,7 +43,8 @@ impl Options {
             }
         };
         let mut command = cmd(if self.sharded { "SPUBLISH" } else { "PUBLISH" });
-        command.arg(&channel).arg(payload(message)?);
+        // Always in msgpack: Node reads nothing else there.
+        command.arg(&channel).arg(message.to_msgpack()?);
         Ok(if self.sharded { Job::new(&channel, command) } else { Job::anywhere(command) })
     }
 }

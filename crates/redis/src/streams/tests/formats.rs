@@ -6,7 +6,7 @@ use redis::{Arg, Cmd, Value};
 use tower_socketio_adapter::{Message, MessageKind, Offset, To};
 
 use crate::streams::commands::{append, entries, entries_read, range, read};
-use crate::streams::entry::{Entry, is_ephemeral, payload};
+use crate::streams::entry::{Entry, is_ephemeral};
 use crate::streams::id;
 use crate::streams::inner::Options;
 
@@ -166,7 +166,7 @@ fn what_goes_by_pub_sub_is_msgpack_even_without_binary_data() {
     let message = message(MessageKind::FetchSockets, r#"{"requestId":"851a"}"#, Vec::new());
     let expected =
         b"\x84\xa4type\x07\xa4data\x81\xa9requestId\xa4851a\xa3uid\xb0cabc2f58ff8f19f4\xa3nsp\xa1/";
-    let payload = payload(&message).unwrap();
+    let payload = message.to_msgpack().unwrap();
     assert_eq!(payload, expected);
     assert_eq!(Message::decode(&payload.into()).unwrap(), message);
 }
