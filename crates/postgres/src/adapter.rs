@@ -6,14 +6,14 @@ use tokio_postgres::Config;
 use tower_socketio_adapter::{Cluster, Emitter};
 
 use crate::bus::PostgresBus;
-use crate::error::PostgresError;
+use crate::error::ConnectError;
 use crate::listener::Listener;
 use crate::note::Limits;
 use crate::publisher::Publisher;
 use crate::server::{self, Server};
 use crate::table::{Table, keep_clean};
 #[cfg(feature = "tls")]
-use crate::tls::Tls;
+use crate::tls::Trust;
 
 /// Joins a server with others, also with Node's, through a Postgres database.
 ///
@@ -22,15 +22,17 @@ use crate::tls::Tls;
 /// ```no_run
 /// use tower_socketio_postgres::PostgresAdapter;
 ///
-/// # async fn serve() -> Result<(), tower_socketio_postgres::PostgresError> {
+/// # async fn serve() -> Result<(), tower_socketio_postgres::ConnectError> {
 /// let cluster = PostgresAdapter::new("postgres://chat:secret@localhost/chat").connect().await?;
 /// // SocketIo::builder().adapter(cluster)
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 #[must_use = "an adapter does nothing before `connect` or `emitter`"]
 pub struct PostgresAdapter {
-    config: Result<Config, PostgresError>,
+    /// `None` if the connection string is none.
+    config: Option<Config>,
     channel_prefix: String,
     table_name: String,
     create_table: bool,
@@ -40,7 +42,7 @@ pub struct PostgresAdapter {
     connect_timeout: Duration,
     probe_interval: Duration,
     #[cfg(feature = "tls")]
-    tls: Option<Result<Tls, PostgresError>>,
+    tls: Option<Trust>,
 }
 
 /// Intervals are not shorter, so that they are intervals.
@@ -52,7 +54,7 @@ impl PostgresAdapter {
     ///
     /// `sslmode=require` asks for TLS, which needs the Cargo feature `tls`; `verify-ca` and `verify-full` are the same, as
     /// the certificate is always verified, with its name. Otherwise the connection is in plain text, whatever the server
-    /// offers.
+    /// offers. To the database the program is `tower-socketio` if there is no `application_name`.
     pub fn new(connection: impl AsRef<str>) -> Self {
         Self::build(server::parse(connection.as_ref()))
     }
@@ -61,10 +63,10 @@ impl PostgresAdapter {
     ///
     /// TLS is used as for [`new`](Self::new).
     pub fn from_config(config: Config) -> Self {
-        Self::build(Ok(config))
+        Self::build(Some(config))
     }
 
-    fn build(config: Result<Config, PostgresError>) -> Self {
+    fn build(config: Option<Config>) -> Self {
         Self {
             config,
             channel_prefix: "socket.io".to_owned(),
@@ -145,15 +147,15 @@ impl PostgresAdapter {
     /// Uses TLS and trusts these authorities only, whose certificates are in PEM (default: no TLS, or with
     /// `sslmode=require` those that the operating system trusts).
     #[cfg(feature = "tls")]
-    pub fn tls_authorities(mut self, pem: impl AsRef<[u8]>) -> Self {
-        self.tls = Some(Tls::authorities(pem.as_ref()));
+    pub fn certificate_authority(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls = Some(Trust::Authorities(pem.into()));
         self
     }
 
     /// Uses TLS with this configuration, which may have a certificate of this server's.
     #[cfg(feature = "tls")]
     pub fn tls_config(mut self, config: Arc<tokio_rustls::rustls::ClientConfig>) -> Self {
-        self.tls = Some(Ok(Tls::new(config)));
+        self.tls = Some(Trust::Configured(config));
         self
     }
 
@@ -168,7 +170,7 @@ impl PostgresAdapter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn connect(self) -> Result<Cluster, PostgresError> {
+    pub async fn connect(self) -> Result<Cluster, ConnectError> {
         let (bus, table) = self.bus().await?;
         tokio::spawn(keep_clean(table, Arc::downgrade(&bus.publisher)));
         Ok(Cluster::new(bus))
@@ -187,12 +189,12 @@ impl PostgresAdapter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn emitter(self) -> Result<Emitter, PostgresError> {
+    pub async fn emitter(self) -> Result<Emitter, ConnectError> {
         let (bus, _) = self.bus().await?;
         Ok(Emitter::new(bus))
     }
 
-    async fn bus(self) -> Result<(PostgresBus, Arc<Table>), PostgresError> {
+    async fn bus(self) -> Result<(PostgresBus, Arc<Table>), ConnectError> {
         let prefix = self.channel_prefix.clone().into();
         let limits = Limits { threshold: self.payload_threshold, largest: self.max_attachment };
         let (server, table) = self.check()?;
@@ -202,11 +204,11 @@ impl PostgresAdapter {
         Ok((PostgresBus { listener, publisher, prefix, limits }, table))
     }
 
-    fn check(self) -> Result<(Arc<Server>, Arc<Table>), PostgresError> {
+    fn check(self) -> Result<(Arc<Server>, Arc<Table>), ConnectError> {
         let server = Server {
-            config: self.config?,
+            config: self.config.ok_or(ConnectError::ConnectionString)?,
             #[cfg(feature = "tls")]
-            tls: self.tls.transpose()?,
+            tls: self.tls.map(Trust::tls).transpose()?,
             connect_timeout: self.connect_timeout,
             probe_interval: self.probe_interval,
         };
@@ -248,7 +250,7 @@ mod tests {
             "s3cret",
         ] {
             let error = PostgresAdapter::new(url).connect().await.unwrap_err();
-            assert!(matches!(error, PostgresError::ConnectionString), "{url}: {error:?}");
+            assert!(matches!(error, ConnectError::ConnectionString), "{url}: {error:?}");
             assert!(!format!("{error:?} {}", whole(&error)).contains("s3cr"), "{url}");
         }
     }
@@ -269,7 +271,7 @@ mod tests {
     async fn a_table_has_a_name_of_its_own() {
         let adapter = PostgresAdapter::new("postgres://localhost").table_name("a; DROP TABLE b");
         let error = adapter.connect().await.unwrap_err();
-        assert!(matches!(&error, PostgresError::TableName(name) if name == "a; DROP TABLE b"), "{error:?}");
+        assert!(matches!(&error, ConnectError::TableName(name) if name == "a; DROP TABLE b"), "{error:?}");
     }
 
     #[tokio::test]
@@ -277,10 +279,10 @@ mod tests {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let url = format!("postgres://user:s3cret@127.0.0.1:{port}/chat");
         let error = PostgresAdapter::new(&url).connect().await.unwrap_err();
-        assert!(matches!(error, PostgresError::Connect(_)), "{error:?}");
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
         assert!(!whole(&error).contains("s3cret"), "{error:?}");
         let error = PostgresAdapter::new(&url).emitter().await.unwrap_err();
-        assert!(matches!(error, PostgresError::Connect(_)), "{error:?}");
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
     }
 
     #[tokio::test]
@@ -289,7 +291,7 @@ mod tests {
         let port = server.local_addr().unwrap().port();
         let adapter = PostgresAdapter::new(format!("postgres://user@127.0.0.1:{port}/chat"));
         let error = adapter.connect_timeout(Duration::from_millis(50)).connect().await.unwrap_err();
-        assert!(matches!(error, PostgresError::Timeout), "{error:?}");
+        assert!(matches!(error, ConnectError::Timeout), "{error:?}");
     }
 
     #[cfg(not(feature = "tls"))]
@@ -298,7 +300,7 @@ mod tests {
         for mode in ["require", "verify-full", "verify-ca"] {
             let url = format!("postgres://user@127.0.0.1/chat?sslmode={mode}");
             let error = PostgresAdapter::new(url).connect().await.unwrap_err();
-            assert!(matches!(error, PostgresError::Tls(_)), "{error:?}");
+            assert!(matches!(error, ConnectError::Tls(_)), "{error:?}");
         }
     }
 
@@ -306,9 +308,9 @@ mod tests {
     #[tokio::test]
     async fn authorities_are_certificates() {
         for pem in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-            let adapter = PostgresAdapter::new("postgres://user@127.0.0.1/chat").tls_authorities(pem);
+            let adapter = PostgresAdapter::new("postgres://user@127.0.0.1/chat").certificate_authority(pem);
             let error = adapter.connect().await.unwrap_err();
-            assert!(matches!(error, PostgresError::Tls(_)), "{error:?}");
+            assert!(matches!(error, ConnectError::Tls(_)), "{error:?}");
         }
     }
 
@@ -329,7 +331,7 @@ mod tests {
         let certificate = rcgen::CertificateParams::new(["h".to_owned()]).unwrap().self_signed(&key).unwrap();
         let text = base64::engine::general_purpose::STANDARD.encode(certificate.der());
         let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
-        let adapter = PostgresAdapter::new("postgres://u@h").tls_authorities(pem);
+        let adapter = PostgresAdapter::new("postgres://u@h").certificate_authority(pem);
         let (server, _) = adapter.check().unwrap();
         assert_eq!(server.config.get_ssl_mode(), SslMode::Require);
         assert!(server.tls.is_some());

@@ -5,10 +5,10 @@ use std::io;
 use tokio_postgres::error::SqlState;
 use tower_socketio_adapter::BusError;
 
-/// Why a server did not come into a cluster on Postgres.
+/// Why a program did not get its connections to Postgres.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PostgresError {
+pub enum ConnectError {
     /// The connection string is none, or has options that are not known. It is not shown, as it may have a password.
     #[error("the connection string is not valid")]
     ConnectionString,
@@ -20,7 +20,7 @@ pub enum PostgresError {
     Tls(#[source] Box<dyn Error + Send + Sync>),
     /// The database cannot be reached, or lets nobody in by this name and password.
     #[error("the database cannot be reached")]
-    Connect(#[source] Box<dyn Error + Send + Sync>),
+    Unreachable(#[source] Box<dyn Error + Send + Sync>),
     /// The database takes too long to answer.
     #[error("the database does not answer in time")]
     Timeout,
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_its_sources_in_one_line() {
-        let error = PostgresError::Connect("no route".into());
+        let error = ConnectError::Unreachable("no route".into());
         assert_eq!(whole(&error), "the database cannot be reached: no route");
     }
 }

@@ -96,7 +96,7 @@
 //!
 //! # Features
 //!
-//! - `tls`: TLS to the database, by rustls. The certificate is always verified, with its name.
+//! - `tls` (on by default): TLS to the database, by rustls. The certificate is always verified, with its name.
 
 mod adapter;
 mod bus;
@@ -119,7 +119,7 @@ mod table;
 mod tls;
 
 pub use adapter::PostgresAdapter;
-pub use error::PostgresError;
+pub use error::ConnectError;
 pub use tokio_postgres;
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;

@@ -77,7 +77,7 @@ fn streams(options: &Options) -> Result<StreamsAdapter, Error> {
 fn postgres(options: &Options) -> Result<PostgresAdapter, Error> {
     let mut adapter = PostgresAdapter::new(&options.url);
     if let Some(file) = &options.ca {
-        adapter = adapter.tls_authorities(fs::read(file)?);
+        adapter = adapter.certificate_authority(fs::read(file)?);
     }
     adapter = set(adapter, &options.prefix, PostgresAdapter::channel_prefix);
     adapter = set(adapter, &options.payload_threshold, PostgresAdapter::payload_threshold);
