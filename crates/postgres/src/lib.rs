@@ -124,3 +124,7 @@ pub use tokio_postgres;
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
 pub use tower_socketio_adapter::{BusError, Cluster, EmitError, Emitter, EncodeError, IntoRooms, Room};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

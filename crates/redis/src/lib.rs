@@ -108,3 +108,7 @@ pub use error::ConnectError;
 pub use sharded::{ShardedAdapter, SubscriptionMode};
 pub use streams::StreamsAdapter;
 pub use tower_socketio_adapter::{BusError, Cluster, EmitError, Emitter, EncodeError, IntoRooms, Room};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
