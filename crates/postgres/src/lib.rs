@@ -41,7 +41,7 @@
 //! - **Order**: one for all nodes, that in which Postgres takes the messages; those of a node are taken as it sent them.
 //!   That holds for long and binary messages, too, which are fetched on the way. Node's servers neither send nor take
 //!   those in order.
-//! - **Recovery**: none. Clients resume on the node that they left only.
+//! - **Recovery**: clients come back to the node that they left, and to no other.
 //! - **Membership**: by heartbeats. A node that ends without a word is waited for during
 //!   [`heartbeat_timeout`](tower_socketio_adapter::Cluster::heartbeat_timeout).
 //!

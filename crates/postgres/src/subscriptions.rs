@@ -88,6 +88,16 @@ impl Subscriptions {
         }
     }
 
+    /// Tells everybody on a channel that something came which is no message.
+    pub(crate) fn malformed(&self, channel: &str) {
+        let inboxes: Vec<_> = {
+            let state = self.lock();
+            let subscriptions = state.channels.get(channel).into_iter().flatten();
+            subscriptions.map(|subscription| subscription.inbox.clone()).collect()
+        };
+        inboxes.iter().for_each(Inbox::malformed);
+    }
+
     /// Tells those who sent it that their message came back, which lies in the table and is not fetched.
     pub(crate) fn echo(&self, channel: &str, header: &Header) {
         let own: Vec<_> = {
@@ -140,6 +150,7 @@ pub(crate) mod tests {
         /// An inbox that writes down what it hears behind its name.
         pub(crate) fn inbox(&self, name: &str) -> Inbox {
             let (heard, name) = (self.0.clone(), name.to_owned());
+            let (malformed, its) = (self.clone(), name.clone());
             Inbox::new(move |incoming| {
                 let what = match incoming {
                     Ok(incoming) => format!("{name}: {}", String::from_utf8_lossy(&incoming.message.data)),
@@ -147,6 +158,7 @@ pub(crate) mod tests {
                 };
                 heard.lock().unwrap().push(what);
             })
+            .with_malformed(move || malformed.0.lock().unwrap().push(format!("{its}: malformed")))
         }
 
         pub(crate) fn take(&self) -> Vec<String> {

@@ -23,7 +23,7 @@
 //! |---|---|---|---|
 //! | Node's side | `createShardedAdapter` of `@socket.io/redis-adapter` 8.3 | `createAdapter` of `@socket.io/redis-adapter` 8.3, and older | `@socket.io/redis-streams-adapter` 0.3 |
 //! | Redis | 7, Valkey | 6, Valkey | 6.2, Valkey; 7 for its sharded pub/sub |
-//! | a broadcast to one room goes to | nodes with members of the room | all nodes, which pass it over unread if nobody is in it | all nodes |
+//! | a broadcast to one room goes to | nodes with members of the room; all, [by default](SubscriptionMode), if its name has 20 characters as a socket's own | all nodes, which pass it over unread if nobody is in it | all nodes |
 //! | any other broadcast goes to | all nodes | all nodes | all nodes |
 //! | in a Redis Cluster | spread over its primaries by namespace and room | sent to every node of the cluster | on the primary of the stream, of which there can be several |
 //! | delivery | at most once, in each sender's order within a room | at most once, in each sender's order | once, in one order for all nodes; requests and answers at most once |

@@ -19,6 +19,7 @@ use redis::IntoConnectionInfo;
 ///     .password("secret");
 /// ```
 #[derive(Clone)]
+#[must_use = "a description does nothing before an adapter has it"]
 pub struct RedisServer {
     pub(super) urls: Vec<String>,
     pub(super) role: Role,
