@@ -151,14 +151,14 @@ pub trait Bus: Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
         Box::pin(async move {
             let mut results = Vec::with_capacity(postings.len());
-            for Posting { message, to } in postings {
+            for Posting { message, to, .. } in postings {
                 results.push(self.publish(message, *to).await);
             }
             results
         })
     }
 
-    /// Ends a subscription; nothing, if there is none.
+    /// Ends a subscription; nothing, if there is none. It resolves when all has been brought that was published before.
     fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
         let _ = (namespace, node);
         Box::pin(std::future::ready(()))
@@ -170,7 +170,8 @@ pub trait Bus: Debug + Send + Sync + 'static {
     }
 
     /// Counts the nodes that are subscribed to a namespace, the asking one included; only used where
-    /// [`membership`](Self::membership) says so.
+    /// [`membership`](Self::membership) says so, and for questions where a [`Posting`] was not told how many it has
+    /// reached.
     ///
     /// # Errors
     ///
@@ -188,8 +189,8 @@ pub trait Bus: Debug + Send + Sync + 'static {
     /// A room of the node has its first member here; a socket's own room, too.
     ///
     /// For carriers with channels for rooms. The name is the [wire name](crate::Room::wire_name). Told from the
-    /// node's first socket on until [`close`](Self::close), whether the subscription is open or not. Called with the
-    /// adapter's lock held, so that the order is right: an implementation only notes it.
+    /// node's first socket on until [`close`](Self::close), whether the subscription is open or not. Called for one room
+    /// after the other, in order, by whoever joins or leaves: an implementation only notes it.
     fn room_opened(&self, namespace: &str, node: &str, room: &str) {
         let _ = (namespace, node, room);
     }

@@ -12,6 +12,7 @@ mod adapter;
 mod emitter;
 mod in_turn;
 mod keeper;
+mod leave;
 mod left;
 mod nodes;
 mod outage;

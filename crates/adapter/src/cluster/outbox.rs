@@ -31,7 +31,6 @@ pub(super) struct Line {
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     letters: Mutex<Option<mpsc::UnboundedSender<Letter>>>,
-    overflowed: AtomicBool,
 }
 
 /// A message on its way out.
@@ -46,8 +45,8 @@ pub(super) struct Letter {
 #[derive(Debug)]
 pub(super) enum Waiter {
     Nobody,
-    /// The request that the message carries, which fails with it.
-    Request(Arc<str>),
+    /// The request that the message carries, which fails with it, and how many nodes have got it, if the bus says so.
+    Request(Arc<str>, AtomicUsize),
     /// The broadcast that is delivered here when it has its place.
     Turn(u64),
 }
@@ -63,10 +62,8 @@ pub(super) enum Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Posted {
     Queued,
-    /// Too much waits; `first` says that it did not when the last letter was posted.
-    Full {
-        first: bool,
-    },
+    /// Too much waits.
+    Full,
     /// The adapter is not open.
     Closed,
 }
@@ -144,9 +141,8 @@ impl Outbox {
         let size = letter.size();
         let waiting = line.waiting.load(Ordering::Acquire);
         if waiting > 0 && waiting.saturating_add(size) > budget && !letter.is_pulse() {
-            return Posted::Full { first: !self.overflowed.swap(true, Ordering::Relaxed) };
+            return Posted::Full;
         }
-        self.overflowed.store(false, Ordering::Relaxed);
         line.waiting.fetch_add(size, Ordering::AcqRel);
         match letters.send(letter) {
             Ok(()) => Posted::Queued,
@@ -162,6 +158,14 @@ impl Outbox {
 impl Letter {
     fn size(&self) -> usize {
         self.message.size() + OVERHEAD
+    }
+
+    fn posting(&self) -> Posting<'_> {
+        let posting = Posting::new(&self.message, self.to.as_to());
+        match &self.waiter {
+            Waiter::Request(_, reached) => posting.counting(reached),
+            Waiter::Nobody | Waiter::Turn(_) => posting,
+        }
     }
 
     /// Whether this says that the node is there: there are few of them, and others depend on them.
@@ -209,8 +213,7 @@ pub(super) async fn publish(
             patience = last.duration_since(Instant::now());
         }
         line.echoes.fetch_add(i64::try_from(batch.len()).unwrap_or(i64::MAX), Ordering::Relaxed);
-        let postings: Vec<_> =
-            batch.iter().map(|letter| Posting::new(&letter.message, letter.to.as_to())).collect();
+        let postings: Vec<_> = batch.iter().map(Letter::posting).collect();
         let published = timeout(patience, line.bus.publish_all(&postings)).await;
         let mut published = published.unwrap_or_default().into_iter();
         for letter in batch.drain(..) {

@@ -2,7 +2,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use super::nodes::Node;
 
@@ -11,7 +12,20 @@ const MOST: usize = 10_000;
 
 /// What other nodes ask of this one and still wait for.
 #[derive(Debug, Default)]
-pub(super) struct Questions(Mutex<HashMap<(Node, Box<str>), Question>>);
+pub(super) struct Questions {
+    open: Mutex<HashMap<(Node, Box<str>), Question>>,
+    /// How many answers the program still owes.
+    owed: watch::Sender<usize>,
+}
+
+/// An answer that the program owes; dropped when it has been given, or never will be.
+pub(super) struct Owed(watch::Sender<usize>);
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.0.send_modify(|owed| *owed -= 1);
+    }
+}
 
 /// An entry stays until its time is up, so that a message that comes twice is noticed.
 #[derive(Debug)]
@@ -83,8 +97,20 @@ impl Questions {
         remove(&mut self.lock(), |_, _| true)
     }
 
+    /// The program is asked.
+    pub(super) fn owe(&self) -> Owed {
+        self.owed.send_modify(|owed| *owed += 1);
+        Owed(self.owed.clone())
+    }
+
+    /// Waits until the program owes nothing, but no longer than until `end`.
+    pub(super) async fn all_answered(&self, end: Instant) {
+        let mut owed = self.owed.subscribe();
+        let _ = timeout_at(end, owed.wait_for(|owed| *owed == 0)).await;
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<(Node, Box<str>), Question>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

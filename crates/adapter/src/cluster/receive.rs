@@ -215,7 +215,9 @@ impl Shared {
         }
         self.sweep_soon();
         let (shared, node, request) = (self.me.clone(), node.clone(), request.to_owned());
+        let owed = self.questions.owe();
         Some(Box::new(move |args, attachments| {
+            let _owed = owed;
             if let Some(shared) = shared.upgrade()
                 && let Some((first, attachments)) = write::first_argument(&args, attachments)
             {

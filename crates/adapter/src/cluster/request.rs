@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::left::Left;
+use super::left::{Left, Number};
 use super::nodes::{MOST_NODES, Node};
 use super::read::MOST_CLIENTS;
 use crate::{AdapterError, Answers, RemoteSocket};
@@ -85,12 +85,12 @@ impl Request {
     }
 
     /// All other nodes have said that they are there, or were counted.
-    pub(super) fn settle(&self, count: Option<usize>) {
+    pub(super) fn settle(&self, number: Option<Number>) {
         let mut progress = self.lock();
         if !progress.left.is_estimate() {
             return;
         }
-        progress.left.settle(count);
+        progress.left.settle(number);
         let number = progress.left.number();
         match &self.asker {
             Asker::Sockets(answers) => told(answers, |answers| answers.nodes_left(number)),

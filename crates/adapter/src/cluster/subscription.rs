@@ -81,7 +81,7 @@ impl Shared {
 
     /// Makes the inbox for a new attempt; `None` if the adapter has been closed.
     fn inbox(&self) -> Option<Inbox> {
-        if !self.outbox.is_open() {
+        if !self.outbox.is_open() || self.is_leaving() {
             return None;
         }
         self.subscription.lock().failed = None;

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what tests share is a test, too")]
 
+mod counted;
 mod emitter;
 mod heartbeats;
 mod hostile;
 mod lifetime;
 mod lines;
 mod outage;
+mod rooms;
 mod suite;
 mod support;
 mod wire;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tower_socketio_adapter::{
     Adapter, Answers, BoxFuture, Bus, BusError, Cluster, Flags, Frame, Frames, Handle, Home, Inbox, Incoming,
-    LocalBus, Member, Membership, Message, MessageKind, Offset, Outgoing, RemoteSocket, Room, ServerAnswer,
-    ServerAsk, Target, To,
+    LocalBus, Member, Membership, Message, MessageKind, Offset, Outgoing, Posting, RemoteSocket, Room,
+    ServerAnswer, ServerAsk, Target, To,
 };
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -252,8 +252,12 @@ pub(crate) enum Fate {
     Vanish,
     Twice,
     Refuse,
+    /// The bus is out of reach for it.
+    Fail,
     /// The bus never says whether it took it.
     Hang,
+    /// It takes a while.
+    Late(Duration),
 }
 
 /// A bus on which things happen to the messages of one node.
@@ -267,13 +271,15 @@ pub(crate) struct Faulty {
     pub(crate) opening: Duration,
     /// How long it takes to count.
     pub(crate) counting: Duration,
+    /// Whether it says how many nodes a question has reached.
+    pub(crate) tells: bool,
 }
 
 impl Faulty {
     pub(crate) fn new(bus: &LocalBus, fate: impl Fn(&Message) -> Fate + Send + Sync + 'static) -> Self {
         let (deaf, rooms) = Default::default();
         let (opening, counting) = (Duration::ZERO, Duration::ZERO);
-        Self { inner: bus.clone(), fate: Arc::new(fate), deaf, rooms, opening, counting }
+        Self { inner: bus.clone(), fate: Arc::new(fate), deaf, rooms, opening, counting, tells: false }
     }
 
     /// A node on it can be made to end without a word.
@@ -324,8 +330,30 @@ impl Bus for Faulty {
                 self.inner.publish(message, to).await
             }),
             Fate::Refuse => Box::pin(async { Err(BusError::refused("too long")) }),
+            Fate::Fail => Box::pin(async { Err(BusError::down("not now")) }),
             Fate::Hang => Box::pin(std::future::pending()),
+            Fate::Late(wait) => Box::pin(async move {
+                tokio::time::sleep(wait).await;
+                self.inner.publish(message, to).await
+            }),
         }
+    }
+
+    fn publish_all<'a>(
+        &'a self,
+        postings: &'a [Posting<'a>],
+    ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
+        Box::pin(async move {
+            let mut results = Vec::new();
+            for posting in postings {
+                if self.tells && (self.fate)(posting.message) == Fate::Pass {
+                    results.extend(self.inner.publish_all(&[*posting]).await);
+                } else {
+                    results.push(self.publish(posting.message, posting.to).await);
+                }
+            }
+            results
+        })
     }
 
     fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {

@@ -23,6 +23,7 @@ mod commands;
 mod dial;
 mod link;
 mod server;
+mod shards;
 mod subscriber;
 mod topology;
 mod wires;

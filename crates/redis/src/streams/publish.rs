@@ -1,4 +1,4 @@
-use redis::{RedisResult, Value, cmd};
+use redis::{Cmd, RedisResult, Value, cmd};
 use tower_socketio_adapter::{BusError, Message, Offset, Posting, To};
 
 use super::commands::append;
@@ -15,21 +15,35 @@ impl Inner {
             .iter()
             .map(|posting| match self.options.job(posting.message, posting.to) {
                 Ok(job) => {
-                    jobs.push(job);
+                    jobs.push((posting, job));
                     Ok(None)
                 }
                 Err(error) => Err(BusError::refused(error)),
             })
             .collect();
-        let answers = self.commands.run_all(jobs).await;
+        let numsub = |namespace: &str| self.options.numsub(namespace);
+        let answers = self.commands.run_counted(jobs, numsub, |namespace| self.twins(namespace)).await;
         for (result, answer) in results.iter_mut().filter(|result| result.is_ok()).zip(answers) {
             *result = offset(answer);
         }
         results
     }
+
+    /// How many nodes of a namespace there are here beside one: they are one subscriber.
+    pub(super) fn twins(&self, namespace: &str) -> usize {
+        self.positions().nodes(namespace).saturating_sub(1)
+    }
 }
 
 impl Options {
+    /// Makes the command that counts the nodes of a namespace.
+    pub(super) fn numsub(&self, namespace: &str) -> Cmd {
+        let mut command = cmd("PUBSUB");
+        command.arg(if self.sharded { "SHARDNUMSUB" } else { "NUMSUB" });
+        command.arg(self.names.public_channel(namespace));
+        command
+    }
+
     /// Makes the command that publishes a message.
     pub(super) fn job(&self, message: &Message, to: To<'_>) -> Result<Job, CodecError> {
         let namespace = message.namespace.as_deref().ok_or("a message without a namespace")?;

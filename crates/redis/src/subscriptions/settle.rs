@@ -72,9 +72,14 @@ impl Subscriptions {
         }
     }
 
-    /// Ends a seat and its subscriptions.
+    /// Ends a seat and its subscriptions; what was published before comes to it until that is confirmed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing comes any more.
     pub(crate) async fn close(&self, seat: &Seat) {
-        self.seats().remove(seat);
+        let topics = self.seats().remove(seat);
+        let _ending = Ending { subscriptions: self, seat, topics };
         let _ = self.settle().await;
     }
 
@@ -135,6 +140,19 @@ impl Subscriptions {
 
     fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A seat that still hears.
+struct Ending<'a> {
+    subscriptions: &'a Subscriptions,
+    seat: &'a Seat,
+    topics: Vec<Topic>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.subscriptions.seats().gone(self.seat, &self.topics);
     }
 }
 
