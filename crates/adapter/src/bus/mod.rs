@@ -2,7 +2,7 @@
 //!
 //! The cluster layer ([`Cluster`](crate::Cluster)) speaks the messages of Node's `ClusterAdapter`, one [`Message`] at a
 //! time, and a [`Bus`] carries them. It needs two methods; the defaults of the others suit carriers that bring every
-//! message to every node.
+//! message to every node. An [`Emitter`](crate::Emitter) speaks over it, too, and only publishes.
 //!
 //! # What an engine gives
 //!
@@ -46,8 +46,8 @@
 //! - Offsets: none.
 //! - Membership: counted. [`To::Node`] is the channel of all answers, or that of the node where servers are set so.
 //! - Limits: as of sharded pub/sub. In a Redis Cluster everything goes to all of its nodes.
-//! - In an outage messages are lost in both directions. That a node leaves is not told: who asks it meanwhile waits for it
-//!   in vain.
+//! - In an outage messages are lost in both directions. That a node leaves is not told: acknowledgements of its clients are
+//!   waited for until the time is up.
 //!
 //! ## Postgres
 //!
