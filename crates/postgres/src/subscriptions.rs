@@ -73,29 +73,18 @@ impl Subscriptions {
     ///
     /// One without a namespace, as Node's emitter writes it, is for that of the channel, unless it is several's.
     pub(crate) fn deliver(&self, channel: &str, message: &Message) {
-        let is_for = |subscription: &&Subscription| match &message.namespace {
+        let is_for = |subscription: &Subscription| match &message.namespace {
             Some(namespace) => **namespace == *subscription.namespace,
             None => subscription.exact,
         };
-        // Others may come and go while it is delivered.
-        let inboxes: Vec<_> = {
-            let state = self.lock();
-            let subscriptions = state.channels.get(channel).into_iter().flatten();
-            subscriptions.filter(is_for).map(|subscription| subscription.inbox.clone()).collect()
-        };
-        for inbox in inboxes {
+        for inbox in self.inboxes(channel, is_for) {
             inbox.message(Incoming::from(message.clone()));
         }
     }
 
     /// Tells everybody on a channel that something came which is no message.
     pub(crate) fn malformed(&self, channel: &str) {
-        let inboxes: Vec<_> = {
-            let state = self.lock();
-            let subscriptions = state.channels.get(channel).into_iter().flatten();
-            subscriptions.map(|subscription| subscription.inbox.clone()).collect()
-        };
-        inboxes.iter().for_each(Inbox::malformed);
+        self.inboxes(channel, |_| true).iter().for_each(Inbox::malformed);
     }
 
     /// Tells those who sent it that their message came back, which lies in the table and is not fetched.
@@ -123,6 +112,16 @@ impl Subscriptions {
         for subscription in channels.into_values().flatten() {
             subscription.inbox.fail(reason());
         }
+    }
+
+    /// Some of those on a channel; others may come and go while these are told something.
+    fn inboxes(&self, channel: &str, which: impl Fn(&Subscription) -> bool) -> Vec<Inbox> {
+        let state = self.lock();
+        let subscriptions = state.channels.get(channel).into_iter().flatten();
+        subscriptions
+            .filter(|subscription| which(subscription))
+            .map(|subscription| subscription.inbox.clone())
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
