@@ -73,6 +73,9 @@
 //! what it emitted itself meanwhile others miss, too. A Redis that stands still for less than 30 s loses no subscription: what
 //! others had sent comes when it goes on.
 //!
+//! Redis itself drops a subscriber that does not keep up, for which 32 MiB wait, or 8 MiB for a minute, unless it is set
+//! otherwise (`client-output-buffer-limit`): that is an outage for the node, which subscribes again.
+//!
 //! In a Redis Cluster subscriptions follow slots that move. A primary that dies is an outage for the whole node until a
 //! replica has taken over, as nearly every namespace has rooms on each of them; what is sent to the others is delivered.
 //!
