@@ -67,6 +67,7 @@ pub(crate) async fn deliver<F>(
                     Ok(Payload::Attached(header)) => subscriptions.echo(&channel, &header),
                     Err(error) => {
                         tracing::debug!(target: "socketio::adapter", channel = &*channel, %error, "a notification is ignored");
+                        subscriptions.malformed(&channel);
                     }
                 }
             }
@@ -254,7 +255,9 @@ mod tests {
             line.note(payload);
         }
         line.note(&whole(1));
-        assert_eq!(line.end().await, ["a: ", "a: 1"]);
+        let heard = line.end().await;
+        assert_eq!(heard[..5], ["a: malformed"; 5]);
+        assert_eq!(heard[5..], ["a: ", "a: 1"]);
     }
 
     #[tokio::test(start_paused = true)]

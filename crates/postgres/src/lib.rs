@@ -41,7 +41,7 @@
 //! - **Order**: one for all nodes, that in which Postgres takes the messages; those of a node are taken as it sent them.
 //!   That holds for long and binary messages, too, which are fetched on the way. Node's servers neither send nor take
 //!   those in order.
-//! - **Recovery**: none. Clients resume on the node that they left only.
+//! - **Recovery**: clients come back to the node that they left, and to no other.
 //! - **Membership**: by heartbeats. A node that ends without a word is waited for during
 //!   [`heartbeat_timeout`](tower_socketio_adapter::Cluster::heartbeat_timeout).
 //!
@@ -76,9 +76,8 @@
 //!
 //! # When the database is away
 //!
-//! Clients notice nothing but that those of other nodes are silent. That is logged once, counted by the
-//! [`Cluster`](tower_socketio_adapter::Cluster), and both connections are tried again until they are back; what was to be
-//! published meanwhile is lost for the others.
+//! Clients notice nothing but that those of other nodes are silent. That is logged once, counted by the [`Cluster`], and both
+//! connections are tried again until they are back; what was to be published meanwhile is lost for the others.
 //!
 //! A database that hangs while its connections stay open is noticed, too: each is asked a trifle when it has said nothing
 //! for [`probe_interval`](PostgresAdapter::probe_interval). A node that takes notifications so slowly that more than

@@ -51,3 +51,28 @@ impl RedisAdapter {
         StreamsAdapter::new(server.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+    use crate::ConnectError;
+
+    #[tokio::test]
+    async fn a_url_that_is_none_is_not_shown() {
+        for url in [
+            "http://ann:hunter2@localhost",
+            "redis://ann:hunter2@localhost:port",
+            "redis://ann:hunter2@localhost/hunter2",
+            "rediss://ann:hunter2@localhost#hunter2",
+            "redis://ann:hunter2@",
+            "hunter2",
+        ] {
+            let error = RedisAdapter::classic(url).connect().await.unwrap_err();
+            assert!(matches!(error, ConnectError::Configuration(_)), "{url}: {error:?}");
+            let shown = format!("{error:?} {error} {}", error.source().unwrap());
+            assert!(!shown.contains("hunter2"), "{url}: {shown}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ pub(crate) fn bring(delivery: &Delivery, seat: &Seat, inbox: &Inbox) {
         Err(error) => {
             let namespace = &*seat.namespace;
             tracing::debug!(target: "socketio::adapter", namespace, %error, "no message on a channel");
+            inbox.malformed();
         }
     }
 }

@@ -23,7 +23,7 @@
 //! |---|---|---|---|
 //! | Node's side | `createShardedAdapter` of `@socket.io/redis-adapter` 8.3 | `createAdapter` of `@socket.io/redis-adapter` 8.3, and older | `@socket.io/redis-streams-adapter` 0.3 |
 //! | Redis | 7, Valkey | 6, Valkey | 6.2, Valkey; 7 for its sharded pub/sub |
-//! | a broadcast to one room goes to | nodes with members of the room | all nodes, which pass it over unread if nobody is in it | all nodes |
+//! | a broadcast to one room goes to | nodes with members of the room; all, [by default](SubscriptionMode), if its name has 20 characters as a socket's own | all nodes, which pass it over unread if nobody is in it | all nodes |
 //! | any other broadcast goes to | all nodes | all nodes | all nodes |
 //! | in a Redis Cluster | spread over its primaries by namespace and room | sent to every node of the cluster | on the primary of the stream, of which there can be several |
 //! | delivery | at most once, in each sender's order within a room | at most once, in each sender's order | once, in one order for all nodes; requests and answers at most once |
@@ -72,6 +72,9 @@
 //! works, and everything is subscribed to again. Over `streams` a node then hears what it has missed, in order and once;
 //! what it emitted itself meanwhile others miss, too. A Redis that stands still for less than 30 s loses no subscription: what
 //! others had sent comes when it goes on.
+//!
+//! Redis itself drops a subscriber that does not keep up, for which 32 MiB wait, or 8 MiB for a minute, unless it is set
+//! otherwise (`client-output-buffer-limit`): that is an outage for the node, which subscribes again.
 //!
 //! In a Redis Cluster subscriptions follow slots that move. A primary that dies is an outage for the whole node until a
 //! replica has taken over, as nearly every namespace has rooms on each of them; what is sent to the others is delivered.

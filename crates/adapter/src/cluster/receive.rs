@@ -23,7 +23,9 @@ impl Shared {
             let place = offset.filter(|_| message.kind == MessageKind::Broadcast);
             if past {
                 // It has come before, or nobody waits for it any more.
-                place.map(|place| self.remember(message, place, None));
+                if let Some(place) = place {
+                    self.remember(message, place, None);
+                }
                 return;
             }
             self.echo();

@@ -20,10 +20,12 @@ pub struct LocalAdapter {
 
 /// Is told of rooms that come into being (`true`) or end, in order.
 struct Watch {
-    tell: Box<dyn Fn(&Room, bool) + Send + Sync>,
+    tell: Tell,
     /// Held by whoever tells.
     turn: Mutex<()>,
 }
+
+type Tell = Box<dyn Fn(&Room, bool) + Send + Sync>;
 
 impl LocalAdapter {
     /// Creates an adapter without members.

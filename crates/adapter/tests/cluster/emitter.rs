@@ -56,7 +56,8 @@ async fn what_an_emitter_says_is_done_on_every_node_that_has_the_namespace() {
         node.socket(&format!("s{at}"), &["a".into()]);
     }
     let emitter = Emitter::new(bus.clone());
-    emitter.of("chat").emit("nobody", ()).await.unwrap();
+    let elsewhere = emitter.of("chat");
+    tokio::spawn(async move { elsewhere.emit("nobody", ()).await }).await.unwrap().unwrap();
     let bytes = Bytes::from_static(b"\x01");
     emitter.to("a").except("s1").volatile().emit("news", (Binary(bytes), 1)).await.unwrap();
     emitter.to("s1").join("b").await.unwrap();

@@ -104,8 +104,8 @@ impl Inner {
                 }
             }
             Err(error) => {
-                recipients.clear();
                 tracing::debug!(target: "socketio::adapter", namespace, %error, "no message in a stream");
+                recipients.drain(..).for_each(|recipient| recipient.inbox.malformed());
             }
         }
     }

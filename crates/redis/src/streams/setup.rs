@@ -17,8 +17,8 @@ use crate::{ConnectError, RedisServer};
 /// which nobody needs later, go by pub/sub.
 ///
 /// Node servers join with npm's `@socket.io/redis-streams-adapter` 0.3; 0.2 speaks another language. The options are those
-/// of that package, with the same defaults, and have to be the same on all servers. Its `onlyPlaintext` has no counterpart,
-/// as it is known here without a search whether there is binary data.
+/// of that package, with the same defaults. Names, the number of streams and the kind of pub/sub have to be the same on all
+/// servers. Its `onlyPlaintext` has no counterpart, as it is known here without a search whether there is binary data.
 ///
 /// In an outage what is emitted reaches this node's own clients only. What was trimmed from the stream before it was read
 /// is lost, which is logged as far as it can be seen.
