@@ -18,9 +18,11 @@ pub struct LocalAdapter {
     watch: Option<Watch>,
 }
 
+type Tell = dyn Fn(&Room, bool) + Send + Sync;
+
 /// Is told of rooms that come into being (`true`) or end, in order.
 struct Watch {
-    tell: Box<dyn Fn(&Room, bool) + Send + Sync>,
+    tell: Box<Tell>,
     /// Held by whoever tells.
     turn: Mutex<()>,
 }
