@@ -144,7 +144,9 @@ impl Trail {
             Back::No | Back::Came { .. } => return,
         };
         drop(back);
-        drop(returning);
+        if let Back::Coming(returning) = returning {
+            returning.session.give_back();
+        }
     }
 
     /// A packet was for the client.

@@ -4,6 +4,7 @@ mod bounds;
 mod coming_back;
 mod controllers;
 mod gates;
+mod given_back;
 mod identity;
 mod in_turn;
 mod model;

@@ -18,14 +18,14 @@ pub struct LocalAdapter {
     watch: Option<Watch>,
 }
 
+type Tell = dyn Fn(&Room, bool) + Send + Sync;
+
 /// Is told of rooms that come into being (`true`) or end, in order.
 struct Watch {
-    tell: Tell,
+    tell: Box<Tell>,
     /// Held by whoever tells.
     turn: Mutex<()>,
 }
-
-type Tell = Box<dyn Fn(&Room, bool) + Send + Sync>;
 
 impl LocalAdapter {
     /// Creates an adapter without members.

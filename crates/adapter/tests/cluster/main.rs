@@ -10,6 +10,7 @@ mod lifetime;
 mod lines;
 mod model;
 mod outage;
+mod reentrant;
 mod rooms;
 mod suite;
 mod support;
