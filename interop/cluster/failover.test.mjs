@@ -1,6 +1,7 @@
 // G13, G14: what happens to six servers while people talk: one is killed, hangs, gives way to another, gives slots away.
 import assert from "node:assert/strict";
 import { describe } from "node:test";
+import { REDISES } from "../support/engines-redis.mjs";
 import { range, same } from "../support/expect.mjs";
 import { each, shared, until } from "./support/clusters.mjs";
 import { Everybody, LINES, LONG } from "./support/everybody.mjs";
@@ -13,11 +14,11 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const MANY = range(200).map((i) => `one of many ${i}`);
 
 /** `key` is in the slot that matters: a channel's or a stream's. */
-function failovers(row, adapter, key) {
-  describe(adapter, { concurrency: 1 }, () => {
+function failovers(row, adapter, key, program) {
+  describe(`${adapter} on ${program}`, { concurrency: 1 }, () => {
     const kinds = ["rust", "rust", "rust"];
     const options = { adapter, namespaces: ["/"], "request-timeout": 3000 };
-    const cluster = shared(row, `six servers, ${adapter}`, kinds, onRedisCluster(), options);
+    const cluster = shared(row, `${adapter} on six of ${program}`, kinds, onRedisCluster({ program }), options);
     /** Streams keep what the engine has taken. */
     const keeps = adapter.startsWith("streams");
 
@@ -96,7 +97,7 @@ function failovers(row, adapter, key) {
       });
       try {
         const [from, to] = await servers.primaries();
-        await servers.reshard(from, to, 600);
+        await servers.reshard(from, to, 300);
       } finally {
         going = false;
         await Promise.all(coming);
@@ -108,7 +109,7 @@ function failovers(row, adapter, key) {
 if (CLUSTER_NODE) {
   // Side by side, as most of it is waiting.
   describe("failover", { concurrency: true }, () => {
-    failovers("G13", "sharded", "socket.io#/#");
-    failovers("G14", "streams-sharded", "socket.io");
+    failovers("G14", "streams-sharded", "socket.io", REDISES[0]);
+    for (const program of REDISES) failovers("G13", "sharded", "socket.io#/#", program);
   });
 }

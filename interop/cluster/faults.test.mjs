@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe } from "node:test";
+import { REDISES } from "../support/engines-redis.mjs";
 import { range, same } from "../support/expect.mjs";
 import { each, shared, until } from "./support/clusters.mjs";
 import { Everybody, LINES, LONG } from "./support/everybody.mjs";
@@ -10,12 +11,14 @@ import { onPostgres, onRedis } from "./support/use.mjs";
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function faults(row, adapter, engine) {
-  describe(adapter, { concurrency: 1 }, () => {
+/** On servers that only claim to be like others what is most likely to be different is enough: `basic`. */
+function faults(row, adapter, engine, { on = "", basic = false } = {}) {
+  describe(`${adapter}${on}`, { concurrency: 1 }, () => {
     const kinds = ["rust", "rust", "rust"];
     const options = { adapter, namespaces: ["/"], "request-timeout": 3000 };
-    const cluster = shared(row, `faults, ${adapter}`, kinds, engine, options);
+    const cluster = shared(row, `faults, ${adapter}${on}`, kinds, engine, options);
     const fault = (name, body, timeout = 120_000) => each(cluster, name, body, { acting: [0], timeout });
+    const more = basic ? () => {} : fault;
     /** Streams keep what was said, whoever is away; the others bring it to those who are there. */
     const keeps = adapter === "streams";
 
@@ -36,7 +39,7 @@ function faults(row, adapter, engine) {
       people.fewLines(before);
     });
 
-    fault("an engine that hangs for 20 s holds nobody up, and nothing comes twice", async (scene) => {
+    more("an engine that hangs for 20 s holds nobody up, and nothing comes twice", async (scene) => {
       const people = await Everybody.of(scene);
       const { server } = cluster.engine;
       const before = people.mark();
@@ -72,7 +75,7 @@ function faults(row, adapter, engine) {
       people.fewLines(before, 5 * LINES);
     });
 
-    fault("what does not fit while the engine is away is not kept in memory", async (scene) => {
+    more("what does not fit while the engine is away is not kept in memory", async (scene) => {
       const people = await Everybody.of(scene);
       const { server } = cluster.engine;
       const before = people.mark();
@@ -107,7 +110,7 @@ function faults(row, adapter, engine) {
     });
 
     if (adapter !== "postgres") {
-      fault("an engine whose memory is spent is no reason to stop, and is told in one line", async (scene) => {
+      more("an engine whose memory is spent is no reason to stop, and is told in one line", async (scene) => {
         const people = await Everybody.of(scene);
         const { server } = cluster.engine;
         const before = people.mark();
@@ -125,7 +128,7 @@ function faults(row, adapter, engine) {
       });
     }
 
-    fault("a node that is killed while it is asked is not waited for longer than others are", async (scene) => {
+    more("a node that is killed while it is asked is not waited for longer than others are", async (scene) => {
       const people = await Everybody.of(scene);
       const [, second, third] = people.peers;
       people.peers.forEach((peer, i) => peer.socket.on("question", (ack) => ack(i)));
@@ -155,7 +158,7 @@ function faults(row, adapter, engine) {
       await again.hearEachOther();
     });
 
-    fault("a node that is slow hears what it missed meanwhile, and holds nobody up", async (scene) => {
+    more("a node that is slow hears what it missed meanwhile, and holds nobody up", async (scene) => {
       const people = await Everybody.of(scene, cluster.nodes);
       const slow = cluster.nodes[2];
       slow.signal("SIGSTOP");
@@ -187,5 +190,11 @@ if (CLUSTER_NODE) {
     faults("G13", "sharded", onRedis());
     faults("G14", "streams", onRedis());
     faults("G15", "postgres", onPostgres());
+    for (const program of REDISES.slice(1)) {
+      const like = { on: ` on ${program}`, basic: true };
+      faults("G13", "classic", onRedis({ program }), like);
+      faults("G13", "sharded", onRedis({ program }), like);
+      faults("G14", "streams", onRedis({ program }), like);
+    }
   });
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
-use tower_socketio_adapter::{Offset, Room, StoredSession};
+use tower_socketio_adapter::{BusError, Offset, Room, StoredSession};
 
 use super::keep::let_go;
 use super::session::Session;
@@ -17,7 +17,7 @@ use crate::hub::{Extensions, Lease, Name, Socket, new_id};
 /// it is gone and has stored it.
 const ATTEMPTS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(150)];
 
-/// How long a client waits for a node to begin.
+/// How long a client waits for a node to begin, and for its session.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a session says beside what Node's says, as a client may have missed only what came since.
@@ -72,7 +72,8 @@ impl Socket {
             if is_here || kept.as_ref().is_some_and(|session| session.is_ours.load(Ordering::Acquire)) {
                 return;
             }
-            match sessions.take(pass.pid()).await {
+            let taken = timeout(PATIENCE, sessions.take(pass.pid())).await;
+            match taken.unwrap_or_else(|_| Err(BusError::down("no answer in time"))) {
                 Ok(Some(stored)) => {
                     let Some(session) = Session::foreign(stored, pass, lease) else { return };
                     match kept.filter(|kept| kept.stamp == session.stamp) {

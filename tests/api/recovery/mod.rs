@@ -12,6 +12,7 @@ mod nodes;
 mod offsets;
 mod returns;
 mod shared;
+mod silent;
 mod take_over;
 mod threads;
 mod upstream;

@@ -63,6 +63,9 @@ pub enum MessageKind {
     BroadcastAck = 12,
     /// A node leaves.
     AdapterClose = 13,
+    /// A socket that was asked has left and answers no more: `{requestId}`. Node's adapters know no such kind and pass it
+    /// over.
+    ClientLost = 100,
 }
 
 impl Message {
@@ -208,6 +211,7 @@ impl MessageKind {
                 | Self::ServerSideEmitResponse
                 | Self::BroadcastClientCount
                 | Self::BroadcastAck
+                | Self::ClientLost
         )
     }
 
@@ -227,6 +231,7 @@ impl MessageKind {
             11 => Self::BroadcastClientCount,
             12 => Self::BroadcastAck,
             13 => Self::AdapterClose,
+            100 => Self::ClientLost,
             _ => return None,
         })
     }
@@ -293,10 +298,10 @@ mod tests {
     }
 
     #[test]
-    fn kinds_have_the_numbers_from_1_to_13() {
+    fn kinds_have_nodes_numbers_from_1_to_13_and_one_of_our_own() {
         let kinds: Vec<_> = (0..=u8::MAX).filter_map(MessageKind::from_number).collect();
         let numbers: Vec<_> = kinds.into_iter().map(MessageKind::number).collect();
-        assert_eq!(numbers, (1..=13).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=13).chain([100]).collect::<Vec<_>>());
     }
 
     #[cfg(feature = "msgpack")]

@@ -24,6 +24,7 @@ mod receive;
 mod relay;
 mod request;
 mod requests;
+mod sessions;
 mod setup;
 mod shared;
 mod strays;

@@ -162,6 +162,10 @@ impl Shared {
                 let count: read::Count<'_> = read(&data)?;
                 self.requests.tell(count.request.get()?, |request| request.clients(&node, count.clients()));
             }
+            MessageKind::ClientLost => {
+                let lost: read::Answer<'_> = read(&data)?;
+                self.requests.tell(lost.request.get()?, |request| request.client_lost(&node));
+            }
             MessageKind::BroadcastAck => {
                 let answer: read::Answer<'_> = read(&data)?;
                 let tell = |request: &Request| {
@@ -223,6 +227,7 @@ impl Shared {
             {
                 let data = write::answer(&request, first);
                 shared.reply(MessageKind::ServerSideEmitResponse, &node, data, attachments);
+                shared.questions.answered(&node, &request, until);
             }
         }))
     }

@@ -43,6 +43,7 @@ struct Progress {
 struct Share {
     counted: bool,
     asked: usize,
+    /// Those that answer no more among them.
     answered: usize,
 }
 
@@ -138,6 +139,17 @@ impl Request {
             }
             answers.answer("", args, attachments);
         });
+    }
+
+    /// One of a node's sockets that were asked answers no more.
+    pub(super) fn client_lost(&self, node: &Node) {
+        let Asker::Sockets(answers) = &self.asker else { return };
+        let mut progress = self.lock();
+        let share = progress.shares.get_mut(node).filter(|share| share.answered < share.asked);
+        if let Some(share) = share {
+            share.answered += 1;
+            told(answers, |answers| answers.lost_elsewhere(1));
+        }
     }
 
     /// A node's program has answered.

@@ -1,3 +1,4 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -58,7 +59,13 @@ impl Shared {
             return;
         }
         let error = match incoming {
-            Ok(incoming) => return self.receive(incoming),
+            Ok(incoming) => {
+                // A parser of the program's may panic, and the carrier goes on.
+                if catch_unwind(AssertUnwindSafe(|| self.receive(incoming))).is_err() {
+                    tracing::error!(target: "socketio::adapter", "what another node sent led to a panic");
+                }
+                return;
+            }
             Err(error) => error,
         };
         let wait = {

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::future::ready;
-use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use super::picked::Picked;
 use super::table::Table;
@@ -74,26 +74,26 @@ impl LocalAdapter {
     fn change<R>(&self, change: impl FnOnce(&mut Table) -> R) -> R {
         let mut table = self.write();
         let result = change(&mut table);
-        let has_news = table.has_news();
-        drop(table);
-        if has_news {
-            self.tell();
+        if table.has_news()
+            && let Some(watch) = &self.watch
+            && let Some(turn) = watch.turn()
+        {
+            self.tell(watch, turn, table);
         }
         result
     }
 
-    /// Tells the news, unless another thread is at it, or this one further up: they will find them.
-    fn tell(&self) {
-        let Some(Watch { tell, turn }) = &self.watch else { return };
-        while self.read().has_news() {
-            let turn = match turn.try_lock() {
-                Ok(turn) => turn,
-                Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
-                Err(TryLockError::WouldBlock) => return,
-            };
-            let news = self.write().take_news();
-            news.iter().for_each(|(room, opened)| tell(room, *opened));
-            drop(turn);
+    /// Tells the news, and those that come meanwhile, in order. The turn ends with the table locked, so that whoever has
+    /// news then sees that.
+    fn tell<'a>(&'a self, watch: &Watch, turn: MutexGuard<'_, ()>, mut table: RwLockWriteGuard<'a, Table>) {
+        loop {
+            let news = table.take_news();
+            if news.is_empty() {
+                return drop(turn);
+            }
+            drop(table);
+            news.iter().for_each(|(room, opened)| (watch.tell)(room, *opened));
+            table = self.write();
         }
     }
 
@@ -103,6 +103,17 @@ impl LocalAdapter {
 
     fn write(&self) -> RwLockWriteGuard<'_, Table> {
         self.table.write().expect("nothing panics with the lock held")
+    }
+}
+
+impl Watch {
+    /// The turn to tell, unless another thread has it, or this one further up: that will find the news.
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.turn.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

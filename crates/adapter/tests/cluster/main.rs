@@ -8,6 +8,7 @@ mod heartbeats;
 mod hostile;
 mod lifetime;
 mod lines;
+mod model;
 mod outage;
 mod rooms;
 mod suite;

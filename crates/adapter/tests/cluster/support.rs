@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tower_socketio_adapter::{
     Adapter, Answers, BoxFuture, Bus, BusError, Cluster, Flags, Frame, Frames, Handle, Home, Inbox, Incoming,
     LocalBus, Member, Membership, Message, MessageKind, Offset, Outgoing, Posting, RemoteSocket, Room,
-    ServerAnswer, ServerAsk, Target, To,
+    ServerAnswer, ServerAsk, Sessions, Target, To,
 };
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -55,9 +55,14 @@ impl Node {
     }
 
     pub(crate) fn of(cluster: Cluster, namespace: &str) -> Self {
+        Self::with(cluster, namespace, false)
+    }
+
+    /// With `recovers` clients come back to any node.
+    pub(crate) fn with(cluster: Cluster, namespace: &str, recovers: bool) -> Self {
         let log = Log::default();
         let adapter = cluster.adapter(namespace);
-        let home = Arc::new(FakeHome { log: log.clone(), ..FakeHome::default() });
+        let home = Arc::new(FakeHome { log: log.clone(), recovers, ..FakeHome::default() });
         adapter.open(home.clone());
         Self { cluster, adapter, home, log }
     }
@@ -122,6 +127,21 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Answers all that it was asked.
+    pub(crate) fn answer_all(&self) {
+        while !self.asked.lock().unwrap().is_empty() {
+            self.answer("[1]");
+        }
+    }
+
+    /// Leaves without having answered anything.
+    pub(crate) fn leave(&self) {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.iter().for_each(|answers| answers.lost(&self.id));
+    }
+}
+
 impl Member for Socket {
     fn id(&self) -> &str {
         &self.id
@@ -159,6 +179,10 @@ impl Member for Socket {
 pub(crate) struct FakeHome {
     log: Log,
     acks: AtomicU64,
+    /// Whether the next broadcast is too much for it.
+    pub(crate) panics: AtomicBool,
+    /// Whether its clients come back to any node.
+    recovers: bool,
     /// What waits for an answer to an event between servers.
     pub(crate) waiting: Mutex<Vec<ServerAnswer>>,
 }
@@ -180,7 +204,12 @@ impl Home for FakeHome {
         _: Option<Offset>,
         deliver: &mut dyn FnMut(&Arc<Outgoing>),
     ) {
+        assert!(!self.panics.swap(false, Ordering::Relaxed), "a parser that is broken");
         deliver(&outgoing(args, attachments, None));
+    }
+
+    fn history(&self) -> Option<Duration> {
+        self.recovers.then_some(60 * SECOND)
     }
 
     fn question(&self, args: Bytes, attachments: Vec<Bytes>) -> Option<Arc<Outgoing>> {
@@ -346,11 +375,15 @@ impl Bus for Faulty {
         Box::pin(async move {
             let mut results = Vec::new();
             for posting in postings {
-                if self.tells && (self.fate)(posting.message) == Fate::Pass {
-                    results.extend(self.inner.publish_all(&[*posting]).await);
-                } else {
-                    results.push(self.publish(posting.message, posting.to).await);
+                match (self.fate)(posting.message) {
+                    Fate::Late(wait) if self.tells => tokio::time::sleep(wait).await,
+                    Fate::Pass if self.tells => {}
+                    _ => {
+                        results.push(self.publish(posting.message, posting.to).await);
+                        continue;
+                    }
                 }
+                results.extend(self.inner.publish_all(&[*posting]).await);
             }
             results
         })
@@ -369,6 +402,10 @@ impl Bus for Faulty {
             tokio::time::sleep(self.counting).await;
             self.inner.count(namespace).await
         })
+    }
+
+    fn sessions(&self) -> Option<&dyn Sessions> {
+        self.inner.sessions()
     }
 
     fn room_opened(&self, namespace: &str, _: &str, room: &str) {

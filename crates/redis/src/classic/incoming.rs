@@ -187,6 +187,7 @@ pub(super) fn response(payload: &[u8], seat: &Seat, asks: &Asks) -> Result<Messa
             let packet = response.packet.map(PacketData::Value);
             (MessageKind::BroadcastAck, asks.client(&response.id), Data { packet, ..data })
         }
+        (Some(kind::CLIENT_LOST), ..) => (MessageKind::ClientLost, asks.client(&response.id), data),
         (Some(kind::SERVER_SIDE_EMIT), ..) => {
             let packet = response.data.map(PacketData::Value);
             (MessageKind::ServerSideEmitResponse, asks.node(&response.id), Data { packet, ..data })

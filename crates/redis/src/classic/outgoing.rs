@@ -12,7 +12,7 @@ use tower_socketio_proto::socketio::json_to_msgpack;
 
 use super::channels::Channels;
 use super::incoming::{NOBODY, Sender};
-use super::wire::even_null;
+use super::wire::{even_null, kind};
 use crate::connection::Job;
 
 /// What is published, and where.
@@ -168,6 +168,11 @@ impl Style {
                 let arg = data.packet.map(|packet| format!(r#","packet":{packet}"#)).unwrap_or_default();
                 let json = format!(r#"{{"type":9,"requestId":{}{arg}}}"#, quoted(id));
                 publication(self.responses(namespace, answered(to)), msgpack(&json, attachments)?, None)
+            }
+            MessageKind::ClientLost => {
+                let Some(id) = &data.request else { return without() };
+                let json = format!(r#"{{"type":{},"requestId":{}}}"#, kind::CLIENT_LOST, quoted(id));
+                publication(self.responses(namespace, answered(to)), json.into_bytes(), None)
             }
             // Nodes are counted, and say neither that they are there nor that they leave.
             _ => Ok(None),

@@ -58,6 +58,7 @@ fn every_kind_of_message_comes_across() {
         (MessageKind::FetchSocketsResponse, json!({ "requestId": "r", "sockets": sockets }), false),
         (MessageKind::ServerSideEmitResponse, json!({ "requestId": "r", "packet": packet["data"][1] }), true),
         (MessageKind::BroadcastClientCount, json!({ "requestId": "r", "clientCount": 3 }), false),
+        (MessageKind::ClientLost, json!({ "requestId": "r" }), false),
         (MessageKind::BroadcastAck, json!({ "requestId": "r", "packet": packet["data"][1] }), true),
     ] {
         let attachments: &[&'static [u8]] = if attached { &[&[1, 2, 3]] } else { &[] };
