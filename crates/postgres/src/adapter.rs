@@ -48,6 +48,9 @@ pub struct PostgresAdapter {
 /// Intervals are not shorter, so that they are intervals.
 const SHORTEST: Duration = Duration::from_millis(100);
 
+/// Nothing is waited for longer: a day.
+const LONGEST: Duration = Duration::from_secs(60 * 60 * 24);
+
 impl PostgresAdapter {
     /// Names the database by a connection string, `postgres://user:password@host:port/database` or
     /// `host=… user=… password=… dbname=…`.
@@ -120,27 +123,29 @@ impl PostgresAdapter {
         self
     }
 
-    /// How long messages stay in the table, and how often older ones are removed (default: 30 s; at least 100 ms).
+    /// How long messages stay in the table, and how often older ones are removed (default: 30 s; from 100 ms to a
+    /// day).
     ///
     /// It is longer than a node takes to fetch one. Nothing is removed as long as the table is not used.
     pub fn cleanup_interval(mut self, interval: Duration) -> Self {
-        self.cleanup_interval = interval.max(SHORTEST);
+        self.cleanup_interval = interval.clamp(SHORTEST, LONGEST);
         self
     }
 
-    /// How long it may take to connect (default: 5 s).
+    /// How long it may take to connect (default: 5 s; at most a day). [`connect`](Self::connect) may take twice as long, as it
+    /// looks for the table, too.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.connect_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long Postgres may say nothing on a connection before it is asked whether it is there (default: 2 s; at least
-    /// 100 ms). To answer it has twice as long.
+    /// How long Postgres may say nothing on a connection before it is asked whether it is there (default: 2 s; from
+    /// 100 ms to a day). To answer it has twice as long.
     ///
     /// So after four of these at the latest, 8 s, a database that hangs is noticed, and what waits for it fails. A
     /// large message has to pass in that time, too: over a slow line it may need more.
     pub fn probe_interval(mut self, interval: Duration) -> Self {
-        self.probe_interval = interval.max(SHORTEST);
+        self.probe_interval = interval.clamp(SHORTEST, LONGEST);
         self
     }
 
@@ -282,6 +287,17 @@ mod tests {
         assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
         assert!(!whole(&error).contains("s3cret"), "{error:?}");
         let error = PostgresAdapter::new(&url).emitter().await.unwrap_err();
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn no_duration_is_too_long() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let adapter = PostgresAdapter::new(format!("postgres://user@127.0.0.1:{port}/chat"))
+            .connect_timeout(Duration::MAX)
+            .probe_interval(Duration::MAX)
+            .cleanup_interval(Duration::MAX);
+        let error = adapter.connect().await.unwrap_err();
         assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
     }
 

@@ -31,6 +31,9 @@ pub struct StreamsAdapter {
 
 const DAY: Duration = Duration::from_secs(60 * 60 * 24);
 
+/// No more entries are read at once.
+const MOST_READ: usize = 1_000_000;
+
 impl StreamsAdapter {
     /// Describes the adapter, with the options at their defaults; nothing is connected yet.
     pub(crate) fn new(server: RedisServer) -> Self {
@@ -77,13 +80,14 @@ impl StreamsAdapter {
     /// It has to hold what is sent while a node is busy or connects again, and for recovery while clients do. Redis takes
     /// ten thousand entries in less than 0.1 s: whoever emits in such bursts needs more.
     pub fn max_len(mut self, entries: u64) -> Self {
-        self.options.max_len = entries.max(1);
+        // Redis takes no more.
+        self.options.max_len = entries.clamp(1, i64::MAX.unsigned_abs());
         self
     }
 
-    /// How many entries are read at once (default: 100); at least one.
+    /// How many entries are read at once (default: 100); at least one, and at most a million.
     pub fn read_count(mut self, entries: usize) -> Self {
-        self.options.read_count = entries.max(1);
+        self.options.read_count = entries.clamp(1, MOST_READ);
         self
     }
 
@@ -131,5 +135,19 @@ impl StreamsAdapter {
     async fn bus(self) -> Result<StreamsBus, ConnectError> {
         let (plan, commands) = Commands::connect(&self.server).await?;
         Ok(StreamsBus(Arc::new(Inner::new(plan, commands, self.options))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::RedisAdapter;
+
+    #[test]
+    fn numbers_are_such_as_redis_takes() {
+        let adapter = RedisAdapter::streams("redis://localhost");
+        let largest = adapter.clone().read_count(usize::MAX).max_len(u64::MAX).options;
+        assert!(i64::try_from(largest.max_len).is_ok() && i64::try_from(largest.read_count + 1).is_ok());
+        let none = adapter.read_count(0).max_len(0).stream_count(0).options;
+        assert_eq!((none.read_count, none.max_len, none.names.streams.get()), (1, 1, 1));
     }
 }
