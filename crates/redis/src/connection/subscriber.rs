@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::commands::{Commands, is};
 use super::dial::Plan;
@@ -18,6 +18,9 @@ const ATTEMPTS: u32 = 5;
 
 /// How long is waited before it is looked for again; in a failover that is not enough, and everything is lost.
 const MOVING: Duration = Duration::from_millis(50);
+
+/// How long after a failed attempt to connect nobody tries again.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// How a channel is subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,8 +65,8 @@ pub(super) struct Inner {
     pub(super) commands: Arc<Commands>,
     pub(super) sink: Arc<dyn Sink>,
     state: Mutex<State>,
-    /// Whoever connects holds it.
-    dialing: tokio::sync::Mutex<()>,
+    /// Whoever connects holds it; when and why that failed, by node.
+    dialing: tokio::sync::Mutex<HashMap<Option<Address>, (Instant, RedisError)>>,
 }
 
 #[derive(Default)]
@@ -120,14 +123,22 @@ impl Inner {
         if let Some(wire) = known(self) {
             return Ok(wire);
         }
-        let _dialing = self.dialing.lock().await;
+        let mut failed = self.dialing.lock().await;
         if let Some(wire) = known(self) {
             return Ok(wire);
         }
-        let wire = Arc::new(match node {
-            None if self.plan.is_cluster() => self.anywhere().await?,
-            _ => Wire::open(self, node.as_ref()).await?,
-        });
+        failed.retain(|_, (when, _)| when.elapsed() < PAUSE);
+        if let Some((_, error)) = failed.get(&node) {
+            return Err(error.clone());
+        }
+        let opened = match node {
+            None if self.plan.is_cluster() => self.anywhere().await,
+            _ => Wire::open(self, node.as_ref()).await,
+        };
+        if let Err(error) = &opened {
+            failed.insert(node.clone(), (Instant::now(), error.clone()));
+        }
+        let wire = Arc::new(opened?);
         self.state().wires.insert(node, wire.clone());
         Ok(wire)
     }
