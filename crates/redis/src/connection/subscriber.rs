@@ -45,9 +45,13 @@ pub(crate) struct Delivery {
 
 /// Takes what a subscriber brings.
 ///
-/// Both methods are called from the task of the connection and must not wait.
+/// All methods are called from the task of the connection and must not wait.
 pub(crate) trait Sink: Send + Sync + 'static {
     fn message(&self, delivery: Delivery);
+
+    /// Shard channels belong to other nodes by now: those that are still wanted are to be subscribed to again, and the others
+    /// unsubscribed from.
+    fn moved(&self, channels: Vec<String>);
 
     /// All subscriptions are gone, until there are new ones.
     fn lost(&self, reason: &RedisError);
@@ -167,6 +171,7 @@ impl Inner {
             for name in left {
                 by_node.entry(self.commands.primary(name.as_bytes()).await?).or_default().push(name);
             }
+            self.leave_other_nodes(&by_node).await?;
             let results = join_all(by_node.iter().map(|(node, names)| self.subscribe_on(node, names))).await;
             left = Vec::new();
             for (result, names) in results.into_iter().zip(by_node.values()) {
@@ -188,6 +193,21 @@ impl Inner {
         Err(last)
     }
 
+    /// Ends what channels are subscribed to on nodes that are not theirs any more, or messages might come twice.
+    async fn leave_other_nodes(&self, by_node: &HashMap<Address, Vec<&str>>) -> RedisResult<()> {
+        let strays: Vec<&str> = {
+            let state = self.state();
+            let is_elsewhere = |node: &Address, name: &str| {
+                state.places.get(name.as_bytes()).is_some_and(|place| place != node)
+            };
+            by_node
+                .iter()
+                .flat_map(|(node, names)| names.iter().copied().filter(move |name| is_elsewhere(node, name)))
+                .collect()
+        };
+        self.unsubscribe_shards(&strays).await
+    }
+
     async fn subscribe_on(
         self: &Arc<Self>,
         node: &Address,
@@ -205,7 +225,7 @@ impl Inner {
         confirmed.inspect_err(|error| self.broken(&wire, error))
     }
 
-    async fn unsubscribe_shards(self: &Arc<Self>, names: &[&str]) -> RedisResult<()> {
+    async fn unsubscribe_shards(&self, names: &[&str]) -> RedisResult<()> {
         let mut by_node: HashMap<Address, Vec<&str>> = HashMap::new();
         {
             let mut state = self.state();
@@ -231,15 +251,15 @@ impl Inner {
     }
 
     /// The server has ended the subscription to a shard channel: we wanted that, or its slot has moved.
-    pub(super) fn left(self: &Arc<Self>, channel: Vec<u8>) {
+    pub(super) fn left(&self, channel: Vec<u8>) {
         {
             let mut state = self.state();
             if state.leaving.contains(&channel[..]) || state.places.remove(&channel[..]).is_none() {
                 return;
             }
         }
-        let Ok(channel) = String::from_utf8(channel) else { return };
-        self.follow(vec![channel]);
+        self.commands.doubt();
+        self.move_on(vec![channel.into()]);
     }
 
     /// Looks whether the primaries of shard channels are still the same, which is not said after a failover.
@@ -250,34 +270,24 @@ impl Inner {
         let inner = self.clone();
         tokio::spawn(async move {
             let Ok(topology) = inner.commands.refresh().await else { return };
-            let moved: Vec<String> = {
+            let moved = {
                 let state = inner.state();
                 let moved = state.places.iter().filter(|(channel, node)| {
                     topology.primary(channel).is_some_and(|primary| primary != *node)
                 });
-                moved.filter_map(|(channel, _)| String::from_utf8(channel.to_vec()).ok()).collect()
+                moved.map(|(channel, _)| channel.clone()).collect()
             };
-            if moved.is_empty() {
-                return;
-            }
-            let names: Vec<_> = moved.iter().map(String::as_str).collect();
-            // Before they are subscribed to elsewhere, or messages would come twice.
-            let _ = inner.unsubscribe_shards(&names).await;
-            inner.follow(moved);
+            inner.move_on(moved);
         });
     }
 
-    /// Subscribes to channels where they are now.
-    fn follow(self: &Arc<Self>, channels: Vec<String>) {
-        let inner = self.clone();
-        tokio::spawn(async move {
-            let _ = inner.commands.refresh().await;
-            let names = channels.iter().map(String::as_str).collect();
-            match inner.subscribe_shards(names).await {
-                Ok(()) => tracing::debug!(target: "socketio::adapter", ?channels, "slots have moved"),
-                Err(error) => inner.lost(&error),
-            }
-        });
+    fn move_on(&self, channels: Vec<Box<[u8]>>) {
+        let channels: Vec<_> =
+            channels.into_iter().filter_map(|channel| String::from_utf8(channel.into()).ok()).collect();
+        if !channels.is_empty() {
+            tracing::debug!(target: "socketio::adapter", ?channels, "slots have moved");
+            self.sink.moved(channels);
+        }
     }
 
     /// A command of a connection failed; if the connection did, everything is lost.

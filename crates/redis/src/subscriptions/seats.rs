@@ -48,13 +48,15 @@ struct Subscribed {
     standing: Standing,
     /// Whether it stands in the queue.
     queued: bool,
+    /// Whether it has moved since the server was told something of it.
+    moved: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Standing {
     #[default]
     Absent,
-    /// It was asked for, or asked to end, and that is not confirmed.
+    /// It was asked for, or asked to end, and that is not confirmed; or it has moved.
     Unsure,
     Confirmed,
 }
@@ -207,13 +209,28 @@ impl Seats {
         self.told.clear();
         for topic in &step.topics {
             let Some(subscribed) = self.topics.get_mut(topic) else { continue };
-            subscribed.standing = if step.subscribe { Standing::Confirmed } else { Standing::Absent };
+            subscribed.standing = match (step.subscribe, std::mem::take(&mut subscribed.moved)) {
+                (true, false) => Standing::Confirmed,
+                (true, true) => Standing::Unsure,
+                (false, _) => Standing::Absent,
+            };
             if subscribed.is_due() {
                 self.enqueue(topic.clone());
             } else if !subscribed.is_wanted() {
                 self.topics.remove(topic);
             }
         }
+    }
+
+    /// The server has another place for a channel, and is to be told again.
+    pub(super) fn moved(&mut self, topic: &Topic) {
+        let Some(subscribed) = self.topics.get_mut(topic) else { return };
+        match subscribed.standing {
+            Standing::Confirmed => subscribed.standing = Standing::Unsure,
+            Standing::Unsure => subscribed.moved = true,
+            Standing::Absent => {}
+        }
+        self.enqueue(topic.clone());
     }
 
     /// What a step told did not happen: who wanted it is open no more.

@@ -26,6 +26,7 @@ pub(crate) trait Reader: Send + Sync + 'static {
 
 /// The subscriptions of all seats over one subscriber.
 pub(crate) struct Subscriptions {
+    me: Weak<Self>,
     seats: Mutex<Seats>,
     reader: Box<dyn Reader>,
     subscriber: Subscriber,
@@ -42,6 +43,7 @@ impl Subscriptions {
     pub(crate) fn new(plan: Arc<Plan>, commands: Arc<Commands>, reader: impl Reader) -> Arc<Self> {
         let changed = Arc::new(Notify::new());
         Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             seats: Mutex::default(),
             reader: Box::new(reader),
             subscriber: Subscriber::new(plan, commands, Arc::new(Ear(me.clone()))),
@@ -109,8 +111,14 @@ impl Subscriptions {
     ///
     /// # Cancel safety
     ///
-    /// What was not confirmed is told again.
+    /// It is told all the same: whoever gives up does not decide for others, and for what ends nobody may ask again.
     async fn settle(&self) -> RedisResult<()> {
+        let me = self.me.upgrade().expect("it is there as long as it is borrowed");
+        let ended = |_| Err(RedisError::from((ErrorKind::Io, "the runtime has ended")));
+        tokio::spawn(async move { me.tell().await }).await.unwrap_or_else(ended)
+    }
+
+    async fn tell(&self) -> RedisResult<()> {
         let _telling = self.telling.lock().await;
         loop {
             let Some(step) = self.seats().step(BATCH) else { return Ok(()) };
@@ -156,6 +164,15 @@ impl Sink for Ear {
         }
     }
 
+    fn moved(&self, channels: Vec<String>) {
+        let Some(subscriptions) = self.0.upgrade() else { return };
+        {
+            let mut seats = subscriptions.seats();
+            channels.into_iter().for_each(|channel| seats.moved(&Topic::new(Kind::Shard, channel)));
+        }
+        subscriptions.changed.notify_one();
+    }
+
     fn lost(&self, reason: &RedisError) {
         let Some(subscriptions) = self.0.upgrade() else { return };
         let lost = subscriptions.seats().lost();
@@ -186,6 +203,6 @@ async fn work(subscriptions: Weak<Subscriptions>, changed: Arc<Notify>) {
     loop {
         changed.notified().await;
         let Some(subscriptions) = subscriptions.upgrade() else { return };
-        let _ = subscriptions.settle().await;
+        let _ = subscriptions.tell().await;
     }
 }

@@ -16,6 +16,8 @@ impl Sink for Ear {
         let _ = self.0.send(Some(delivery));
     }
 
+    fn moved(&self, _: Vec<String>) {}
+
     fn lost(&self, _: &RedisError) {
         let _ = self.0.send(None);
     }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use tower_socketio_adapter::Inbox;
 
-use super::seats::{Seat, Seats, Step, Topic};
 use crate::connection::Kind;
+use crate::subscriptions::seats::{Seat, Seats, Step, Topic};
 
 fn seat(node: &str) -> Seat {
     Seat { namespace: "/".into(), node: node.into() }
@@ -96,6 +96,9 @@ enum Deed {
     Settle,
     /// A step whose answer never came.
     Torn,
+    /// The server has ended a subscription, also between a step and its answer.
+    Moved(u8),
+    MovedMeanwhile(u8),
     Lost,
 }
 
@@ -108,6 +111,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         (node, room).prop_map(|(node, room)| Deed::Leave(node, room)),
         Just(Deed::Settle),
         Just(Deed::Torn),
+        (0u8..4).prop_map(Deed::Moved),
+        (0u8..4).prop_map(Deed::MovedMeanwhile),
         Just(Deed::Lost),
     ]
 }
@@ -145,6 +150,20 @@ proptest! {
                 Deed::Torn => {
                     if let Some(step) = seats.step(2) {
                         apply(&step, &mut server);
+                    }
+                }
+                Deed::Moved(room) => {
+                    let moved = topic(&format!("room{room}"));
+                    server.remove(&moved);
+                    seats.moved(&moved);
+                }
+                Deed::MovedMeanwhile(room) => {
+                    let moved = topic(&format!("room{room}"));
+                    if let Some(step) = seats.step(2) {
+                        apply(&step, &mut server);
+                        server.remove(&moved);
+                        seats.moved(&moved);
+                        seats.done(&step);
                     }
                 }
                 Deed::Lost => {
