@@ -1,11 +1,13 @@
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::sync::{OnceCell, RwLock, mpsc};
 use tower_socketio_adapter::{BusError, Inbox};
 
 use crate::channel::Channel;
 use crate::deliver::{Notified, deliver};
-use crate::error::{bus_error, whole};
+use crate::error::{bus_error, is_end, whole};
 use crate::link::Link;
 use crate::slot::Lost;
 use crate::subscriptions::Subscriptions;
@@ -44,8 +46,15 @@ impl Ear {
         self.link.heard();
         listening.map_err(|error| {
             self.subscriptions.remove(channel, namespace, node);
-            if error.is_closed() { self.link.loss() } else { bus_error(&error) }
+            if error.is_closed() { self.link.loss() } else { self.failed(&error) }
         })
+    }
+
+    fn failed(&self, error: &tokio_postgres::Error) -> BusError {
+        if is_end(error) {
+            self.link.abandon(&whole(error));
+        }
+        bus_error(error)
     }
 
     /// Ends a subscription.
@@ -84,7 +93,12 @@ fn hear(
                 table.fetch(&link, &statement, id).await
             }
         };
-        deliver(notes, &subscriptions, fetch).await;
+        let brought = AssertUnwindSafe(deliver(notes, &subscriptions, fetch)).catch_unwind().await;
+        if brought.is_err()
+            && let Some(link) = link.upgrade()
+        {
+            link.abandon("what was brought was not taken");
+        }
         subscriptions.fail(|| pulse.loss());
     }
 }
@@ -141,6 +155,42 @@ mod tests {
         assert!(matches!(refused, Err(BusError::Refused(_))), "{refused:?}");
         assert!(ear.subscriptions.is_silent(&channel("/")));
         assert_eq!(heard.take(), [""; 0], "who opens it knows already");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_takes_no_listeners_any_more_is_left() {
+        // It has become a standby, or is shutting down.
+        for code in ["25006", "57P01"] {
+            let (server, heard) = (Fake::default(), Heard::default());
+            let ear = ear(&server).await;
+            ear.open(&channel("/a"), "/a", "a", heard.inbox("a")).await.unwrap();
+            server.refuse("LISTEN", code);
+            let refused = ear.open(&channel("/b"), "/b", "b", heard.inbox("b")).await;
+            assert!(matches!(refused, Err(BusError::Down(_))), "{refused:?}");
+            assert!(ear.is_lost(), "{code}");
+            settle().await;
+            assert_eq!(heard.take(), ["a failed: the bus is down: db error: ERROR: no"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_panics_at_a_message_ends_the_subscriptions_and_everybody_is_told() {
+        let (server, heard) = (Fake::default(), Heard::default());
+        let ear = ear(&server).await;
+        let told = heard.inbox("a");
+        let panics = Inbox::new(move |incoming| match incoming {
+            Ok(_) => panic!("a program may"),
+            Err(error) => told.fail(error),
+        });
+        ear.open(&channel("/a"), "/a", "a", panics).await.unwrap();
+        notify(&server, "/a");
+        ear.open(&channel("/b"), "/b", "b", heard.inbox("b")).await.unwrap();
+        settle().await;
+        assert!(ear.is_lost());
+        let mut told = heard.take();
+        told.sort();
+        let reason = "failed: the bus is down: what was brought was not taken";
+        assert_eq!(told, [format!("a {reason}"), format!("b {reason}")]);
     }
 
     #[tokio::test(start_paused = true)]
