@@ -17,6 +17,10 @@ const LONG: Duration = Duration::from_secs(20);
 struct Deaf;
 
 impl Reader for Deaf {
+    fn room_topic(&self, _: &str, room: &str) -> Option<Topic> {
+        Some(Topic::new(Kind::Plain, room))
+    }
+
     fn read(&self, _: &Delivery, _: &Seat, _: &Inbox, _: &Subscriptions) {}
 }
 
@@ -63,6 +67,28 @@ async fn a_subscription_ends_although_nobody_waits_for_that() {
         }
     };
     timeout(LONG, ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_subscribes_waits_for_nothing_that_others_want_meanwhile() {
+    let server = Server::new().await;
+    let subscriptions = subscriptions(server.plan());
+    let (_, mut client) = tokio::join!(open(&subscriptions, Kind::Plain, "busy"), server.accept());
+    let busy = async {
+        // As soon as the server is told something there is more to tell.
+        for room in 0.. {
+            subscriptions.room_opened(&seat("busy"), &format!("room {room}"));
+            client.command("SUBSCRIBE").await;
+        }
+    };
+    let one = async {
+        open(&subscriptions, Kind::Plain, "a").await;
+        subscriptions.close(&seat("a")).await;
+    };
+    tokio::select! {
+        () = busy => {}
+        ended = timeout(LONG, one) => ended.unwrap(),
+    }
 }
 
 #[tokio::test]
