@@ -47,6 +47,13 @@ impl Listener {
         }
     }
 
+    /// Something was published to a channel.
+    pub(crate) fn published(&self, channel: &Channel) {
+        if let Some(ear) = self.ear.current() {
+            ear.published(channel);
+        }
+    }
+
     async fn connect(&self) -> Result<Ear, PostgresError> {
         let (sender, notes) = mpsc::channel(CAPACITY);
         let link = Link::connect(&self.server, Some(sender)).await?;
