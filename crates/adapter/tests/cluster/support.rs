@@ -252,6 +252,8 @@ pub(crate) enum Fate {
     Vanish,
     Twice,
     Refuse,
+    /// The bus is out of reach for it.
+    Fail,
     /// The bus never says whether it took it.
     Hang,
 }
@@ -324,6 +326,7 @@ impl Bus for Faulty {
                 self.inner.publish(message, to).await
             }),
             Fate::Refuse => Box::pin(async { Err(BusError::refused("too long")) }),
+            Fate::Fail => Box::pin(async { Err(BusError::down("not now")) }),
             Fate::Hang => Box::pin(std::future::pending()),
         }
     }
