@@ -64,6 +64,7 @@ function failovers(row, adapter, key, program) {
     fault("a primary that hangs is left for the replica that follows it", async (servers, people) => {
       const owner = await servers.owner(key);
       const replica = await servers.replica(owner);
+      const coming = comeAndGo(people);
       owner.pause();
       try {
         await servers.takesOver(replica);
@@ -72,6 +73,7 @@ function failovers(row, adapter, key, program) {
         assert.ok(performance.now() - start < 20_000, "a server that is not needed any more was waited for");
       } finally {
         owner.resume();
+        await coming.end();
       }
       await servers.whole();
     }, { loses: true });
@@ -120,22 +122,32 @@ function failovers(row, adapter, key, program) {
       return;
     }
     fault("slots that move while rooms come and go are followed without an outage", async (servers, people) => {
-      let going = true;
-      const coming = people.peers.map(async (peer) => {
-        for (let i = 0; going; i++) {
-          await peer.call("join", [`new ${i}`]);
-          await peer.call("leave", [`new ${i - 10}`]);
-        }
-      });
+      const coming = comeAndGo(people);
       try {
         const [from, to] = await servers.primaries();
         await servers.reshard(from, to, 300);
       } finally {
-        going = false;
-        await Promise.all(coming);
+        await coming.end();
       }
     }, { lines: 0 });
   });
+}
+
+/** Clients enter new rooms and leave others, until `end`. */
+function comeAndGo({ peers }) {
+  let going = true;
+  const coming = peers.map(async (peer) => {
+    for (let i = 0; going; i++) {
+      await peer.call("join", [`new ${i}`]);
+      await peer.call("leave", [`new ${i - 10}`]);
+    }
+  });
+  return {
+    end() {
+      going = false;
+      return Promise.all(coming);
+    },
+  };
 }
 
 if (CLUSTER_NODE) {
