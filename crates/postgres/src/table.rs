@@ -16,6 +16,10 @@ use crate::publisher::Publisher;
 /// After how many cleanups nothing is left of what was there before the first.
 const CLEANUPS: u32 = 3;
 
+/// Whoever has the table locked keeps those who want it waiting for so long at most, as all that comes behind on the connection
+/// waits, too, and in the end so many connections that nobody gets one.
+pub(crate) const LOCK_TIMEOUT: &str = "SET lock_timeout TO '200ms'";
+
 /// The table in which messages lie that are not notified themselves.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -65,7 +69,8 @@ impl Table {
         }
         let name = &self.name;
         // Who may not make tables may still use one, so this comes first.
-        let exists = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&&**name]).await?;
+        let looks = client.prepare_typed("SELECT to_regclass($1) IS NOT NULL", &[Type::TEXT]).await?;
+        let exists = client.query_one(&looks, &[&&**name]).await?;
         if exists.try_get(0)? {
             return Ok(());
         }
@@ -88,6 +93,19 @@ impl Table {
              SELECT pg_notify($2, $3 || id || $4) FROM attachment"
         );
         client.prepare_typed(&sql, &[Type::BYTEA, Type::TEXT, Type::TEXT, Type::TEXT]).await
+    }
+
+    /// Makes the table again, as somebody has dropped it.
+    pub(crate) async fn recreate(&self, client: &Client) {
+        match self.create(client).await {
+            Ok(()) if self.create => {
+                tracing::warn!(target: "socketio::adapter", table = &*self.name, "the table was gone and is made again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                tracing::debug!(target: "socketio::adapter", error = whole(&error), "the table is not made again");
+            }
+        }
     }
 
     /// Something is put there.
