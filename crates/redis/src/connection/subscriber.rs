@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::{Instant, sleep};
 
-use super::commands::{Commands, is};
+use super::commands::{Commands, is, owner_of};
 use super::dial::Plan;
 use super::topology::Address;
 use super::wires::Wire;
@@ -162,10 +162,12 @@ impl Inner {
     async fn subscribe_shards(self: &Arc<Self>, names: Vec<&str>) -> RedisResult<()> {
         let mut left = names;
         let mut last = RedisError::from((ErrorKind::Io, "nothing was subscribed to"));
+        let (mut then, mut owner) = (Instant::now(), None);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 sleep(MOVING * (1 << (attempt - 1))).await;
-                self.commands.refresh().await?;
+                self.commands.refresh_since(then, owner.take()).await?;
+                then = Instant::now();
             }
             let mut by_node: HashMap<Address, Vec<&str>> = HashMap::new();
             for name in left {
@@ -174,11 +176,12 @@ impl Inner {
             self.leave_other_nodes(&by_node).await?;
             let results = join_all(by_node.iter().map(|(node, names)| self.subscribe_on(node, names))).await;
             left = Vec::new();
-            for (result, names) in results.into_iter().zip(by_node.values()) {
+            for (result, (node, names)) in results.into_iter().zip(&by_node) {
                 for (result, name) in result?.into_iter().zip(names) {
                     match result {
                         Ok(()) => {}
                         Err(error) if is(&error, ServerErrorKind::Moved) => {
+                            owner = owner_of(&error, node).or(owner);
                             last = error;
                             left.push(*name);
                         }
