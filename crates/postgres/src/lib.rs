@@ -127,6 +127,9 @@ pub use tokio_postgres;
 pub use tokio_rustls::rustls;
 pub use tower_socketio_adapter::{BusError, Cluster, EmitError, Emitter, EncodeError, IntoRooms, Room};
 
+/// An [`Emitter`] over Postgres, by the name that it has beside one over another engine.
+pub type PostgresEmitter = Emitter;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

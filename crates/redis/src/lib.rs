@@ -112,6 +112,9 @@ pub use sharded::{ShardedAdapter, SubscriptionMode};
 pub use streams::StreamsAdapter;
 pub use tower_socketio_adapter::{BusError, Cluster, EmitError, Emitter, EncodeError, IntoRooms, Room};
 
+/// An [`Emitter`] over Redis, by the name that it has beside one over another engine.
+pub type RedisEmitter = Emitter;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value, cmd};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::dial::Plan;
 use super::link::Link;
@@ -20,6 +20,9 @@ const REDIRECTIONS: usize = 5;
 
 /// How long what a cluster says of itself is not asked again.
 const FRESH: Duration = Duration::from_millis(100);
+
+/// How long a node that is said to have a key may take to say what the cluster looks like, before others are asked.
+const OWNER: Duration = Duration::from_secs(1);
 
 /// How many nodes are asked at a time.
 const ASKED: usize = 3;
@@ -224,27 +227,38 @@ impl Commands {
         if refreshed.is_some_and(is_fresh) {
             return Ok(self.cluster().topology.clone());
         }
-        let mut nodes: Vec<_> = first.into_iter().collect();
-        nodes.extend(self.cluster().topology.nodes.iter().cloned());
+        let owner = match first {
+            Some(node) => timeout(OWNER, self.ask_for_topology(node)).await.ok().and_then(Result::ok),
+            None => None,
+        };
+        let topology = match owner {
+            Some(topology) => topology,
+            None => self.ask_anybody().await?,
+        };
+        let topology = Arc::new(topology);
+        let former = {
+            let mut cluster = self.cluster();
+            cluster.links.retain(|node, _| topology.nodes.contains(node));
+            cluster.stale = false;
+            std::mem::replace(&mut cluster.topology, topology.clone())
+        };
+        *refreshed = Some(Instant::now());
+        if former != topology {
+            self.changes.send_replace(());
+        }
+        Ok(topology)
+    }
+
+    /// Asks all nodes that are known, and takes the first answer.
+    async fn ask_anybody(&self) -> RedisResult<Topology> {
+        let mut nodes = self.cluster().topology.nodes.clone();
         nodes.extend(self.plan.seeds());
         let mut last = nobody();
         // One that hangs, for which the others have a successor, does not hold this up.
         let mut answers = stream::iter(nodes).map(|node| self.ask_for_topology(node)).buffer_unordered(ASKED);
         while let Some(answer) = answers.next().await {
             match answer {
-                Ok(topology) if topology.nodes.is_empty() => {}
-                Ok(topology) => {
-                    let topology = Arc::new(topology);
-                    let mut cluster = self.cluster();
-                    cluster.links.retain(|node, _| topology.nodes.contains(node));
-                    cluster.stale = false;
-                    let former = std::mem::replace(&mut cluster.topology, topology.clone());
-                    *refreshed = Some(Instant::now());
-                    if former != topology {
-                        self.changes.send_replace(());
-                    }
-                    return Ok(topology);
-                }
+                Ok(topology) => return Ok(topology),
                 Err(error) => last = error,
             }
         }
@@ -255,7 +269,8 @@ impl Commands {
         let mut slots = cmd("CLUSTER");
         slots.arg("SLOTS");
         let answer = run_on(&self.link(&node), &[&slots]).await.pop().expect("each command has a result");
-        Ok(Topology::read(&answer?, &node))
+        let topology = Topology::read(&answer?, &node);
+        if topology.nodes.is_empty() { Err(nobody()) } else { Ok(topology) }
     }
 
     /// Tells from now on when the topology has become another one.
