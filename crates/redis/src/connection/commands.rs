@@ -158,13 +158,22 @@ impl Commands {
         answers.map(|(_, result)| result).collect()
     }
 
-    /// Connects for commands about a key that take as long as they take.
-    pub(crate) async fn dedicated(&self, key: impl AsRef<[u8]>) -> RedisResult<MultiplexedConnection> {
+    /// Connects for commands about a key that take as long as they take; also says where, in a cluster.
+    pub(crate) async fn dedicated(
+        &self,
+        key: impl AsRef<[u8]>,
+    ) -> RedisResult<(MultiplexedConnection, Option<Address>)> {
         let node = match self.plan.is_cluster() {
             true => Some(self.primary(key.as_ref()).await?),
             false => None,
         };
-        self.plan.dial(node.as_ref(), None, None).await
+        Ok((self.plan.dial(node.as_ref(), None, None).await?, node))
+    }
+
+    /// Whether another node of the cluster is known to have a key by now.
+    pub(crate) fn has_moved(&self, key: impl AsRef<[u8]>, from: Option<&Address>) -> bool {
+        let topology = self.cluster().topology.clone();
+        from.is_some_and(|from| topology.primary(key.as_ref()).is_some_and(|primary| primary != from))
     }
 
     /// Returns the primary of a key or shard channel, as far as is known.
@@ -225,7 +234,7 @@ impl Commands {
     }
 
     /// Tells from now on when the topology has become another one.
-    pub(super) fn changes(&self) -> watch::Receiver<()> {
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 
@@ -285,7 +294,10 @@ impl Commands {
             let commands: Vec<_> = list.iter().map(|&at| &jobs[at].command).collect();
             run_on(&self.link(node), &commands).await
         }));
-        for ((node, list), run) in by_node.iter().zip(runs.await) {
+        let waiting = Waiting(Some(self));
+        let runs = runs.await;
+        waiting.ends();
+        for ((node, list), run) in by_node.iter().zip(runs) {
             for (&at, result) in list.iter().zip(run) {
                 match result {
                     Err(error) if is(&error, ServerErrorKind::Moved) => moved.push(at),
@@ -330,6 +342,23 @@ impl Commands {
 
     fn cluster(&self) -> std::sync::MutexGuard<'_, Cluster> {
         self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the answers of nodes. Who does not wait to the end may have met one that hangs.
+struct Waiting<'a>(Option<&'a Commands>);
+
+impl Waiting<'_> {
+    fn ends(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(commands) = self.0 {
+            commands.doubt();
+        }
     }
 }
 

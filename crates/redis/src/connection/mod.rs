@@ -34,6 +34,7 @@ pub(crate) use commands::{Commands, Job};
 pub(crate) use dial::Plan;
 pub use server::RedisServer;
 pub(crate) use subscriber::{Delivery, Kind, Sink, Subscriber};
+pub(crate) use topology::Address;
 
 #[cfg(test)]
 pub(crate) mod tests;

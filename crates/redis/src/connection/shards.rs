@@ -68,10 +68,10 @@ impl Inner {
             let is_former = |channel: &str, node: &Address| {
                 topology.primary(channel.as_bytes()).is_some_and(|primary| primary != node)
             };
-            let has_moved = |(channel, place): (&Box<str>, &Option<Address>)| {
+            let has_moved = |channel: &str, place: &Option<Address>| {
                 place.as_ref().is_some_and(|node| is_former(channel, node))
             };
-            if !inner.state().places.iter().any(has_moved) {
+            if !inner.state().places.iter().any(|(channel, place)| has_moved(channel, place)) {
                 return;
             }
             match timeout(PARTING, inner.leave_former(&is_former)).await {
