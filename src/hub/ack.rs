@@ -180,7 +180,8 @@ struct Ask {
     answers: Arc<dyn Answers>,
     /// The ids of the sockets that have not answered.
     outstanding: HashSet<Name>,
-    on_loss: Option<mpsc::UnboundedSender<Answer>>,
+    /// A stream waits, and there may be more to be asked.
+    is_awaited: bool,
 }
 
 impl Asks {
@@ -194,7 +195,7 @@ impl Asks {
         let ask = asks.entry(id).or_insert_with(|| Ask {
             answers: answers.clone(),
             outstanding: HashSet::new(),
-            on_loss: None,
+            is_awaited: false,
         });
         ask.outstanding.insert(socket.clone());
     }
@@ -237,13 +238,11 @@ impl Asks {
 
     /// A socket left: it answers no more.
     pub(crate) fn lost(&self, socket: &str) {
-        let mut over = Vec::new();
+        let (mut told, mut over) = (Vec::new(), Vec::new());
         let mut asks = self.lock();
         for (id, ask) in asks.iter_mut().filter(|(_, ask)| ask.outstanding.contains(socket)) {
             ask.outstanding.remove(socket);
-            if let Some(on_loss) = &ask.on_loss {
-                let _ = on_loss.send(Answer::Lost(1));
-            }
+            told.push(ask.answers.clone());
             if ask.is_over() {
                 over.push(*id);
             }
@@ -251,13 +250,14 @@ impl Asks {
         let over: Vec<_> = over.iter().map(|id| asks.remove(id)).collect();
         drop(asks);
         drop(over);
+        told.iter().for_each(|answers| answers.lost(socket));
     }
 }
 
 impl Ask {
     /// Whether nobody is left who would answer, and no stream waits.
     fn is_over(&self) -> bool {
-        self.outstanding.is_empty() && self.on_loss.is_none()
+        self.outstanding.is_empty() && !self.is_awaited
     }
 }
 
@@ -280,6 +280,10 @@ impl Answers for Collector {
         let _ = self.0.send(Answer::Given(answer));
     }
 
+    fn lost(&self, _: &str) {
+        let _ = self.0.send(Answer::Lost(1));
+    }
+
     fn nodes_left(&self, nodes: usize) {
         let _ = self.0.send(Answer::NodesLeft(self.1, nodes));
     }
@@ -295,9 +299,9 @@ impl Answers for Collector {
 
 /// The answers to a broadcast, as they come; its last item says how many clients gave none.
 ///
-/// It ends when everybody has answered or left, or the time is up; that a client of another node has left is not known
-/// here, unless the whole node has. Dropping it forgets the question. Another node that
-/// has not said how many clients it asked counts as one that gave no answer.
+/// It ends when everybody has answered or left, or the time is up; that a client of a Node server has left is not known
+/// here. Dropping it forgets the question. Another node that has not said how many clients it asked counts as one that gave
+/// no answer.
 pub struct AckStream<A> {
     receiver: mpsc::UnboundedReceiver<Answer>,
     deadline: Pin<Box<Sleep>>,
@@ -325,10 +329,9 @@ impl<A> AckStream<A> {
         let mut stream = Self::waiting(timeout);
         for space in spaces {
             let id = space.next_ack();
-            let (answers, sender) = (stream.sink(), stream.sender.clone());
+            let answers = stream.sink();
             // Before anyone is asked, so that the loss of a socket in between is noticed.
-            let pending =
-                Ask { answers: answers.clone(), outstanding: HashSet::new(), on_loss: Some(sender) };
+            let pending = Ask { answers: answers.clone(), outstanding: HashSet::new(), is_awaited: true };
             space.asks().lock().insert(id, pending);
             stream.asked.push((space.clone(), id));
             match ask(space, id, &answers) {

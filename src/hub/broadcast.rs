@@ -87,7 +87,8 @@ impl Broadcast {
         self
     }
 
-    /// How long to wait for answers (default: the builder's `ack_timeout`).
+    /// How long to wait for answers (default: the builder's `ack_timeout`, and of other nodes that are
+    /// [fetched](Self::fetch_sockets) from the cluster's [`request_timeout`](super::Cluster::request_timeout)).
     pub fn timeout(mut self, within: Duration) -> Self {
         self.timeout = Some(within);
         self
@@ -171,8 +172,10 @@ impl Broadcast {
     /// If other nodes could not be asked.
     pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, AdapterError> {
         let mut all = Vec::new();
+        let mut target = self.target.clone();
+        target.flags.timeout = self.timeout;
         for space in &self.spaces {
-            all.extend(space.adapter().fetch(&self.target).await?);
+            all.extend(space.adapter().fetch(&target).await?);
         }
         Ok(all)
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use tower_socketio_adapter::{Answers, Flags, Member, Outgoing, RemoteSocket, Room};
 use tower_socketio_proto::socketio::Kind;
 
+use super::date::Date;
 use super::socket::{ACCEPTED, ACTIVE, Inner};
 use super::{EmitError, Handshake, Outbound, Socket, WireError};
 
@@ -71,10 +72,13 @@ impl Member for Inner {
         let data = self.extensions.get::<Value>().unwrap_or_else(|| json!({}));
         let handshake = json!({
             "address": handshake.client_ip(),
+            // What a client gives to be let in may be secret, and is not kept.
+            "auth": {},
             "headers": headers(handshake),
             "issued": handshake.issued,
             "query": query(handshake.query()),
             "secure": handshake.secure,
+            "time": Date(handshake.issued).to_string(),
             "url": handshake.url(),
             "xdomain": handshake.cross_domain,
         });

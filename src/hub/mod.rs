@@ -8,6 +8,7 @@ mod builder;
 mod claims;
 mod config;
 mod connection;
+mod date;
 mod doors;
 mod error;
 mod everywhere;

@@ -249,6 +249,11 @@ impl Lease {
         &self.space
     }
 
+    /// The server that has it.
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
     /// Another lease on the same namespace.
     pub(super) fn again(&self) -> Self {
         if self.parent.is_some() {
@@ -278,6 +283,8 @@ impl Lease {
                 let max = hub.config.max_dynamic;
                 let one_more = |dynamic| (dynamic < max).then_some(dynamic + 1);
                 if hub.registry.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
+                    // Without the lock: who hears of it by `tracing` may emit.
+                    drop(children);
                     tracing::warn!(target: "socketio::namespace", name, "`max_dynamic` namespaces exist");
                     return None;
                 }

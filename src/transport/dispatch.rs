@@ -66,6 +66,8 @@ pub(super) struct Resolving {
     pub(super) name: Box<str>,
     pub(super) auth: Option<Arguments>,
     pub(super) pass: Option<Pass>,
+    /// There as long as its session is wanted here, if it is being brought.
+    pub(super) _waits: Option<Arc<()>>,
 }
 
 pub(super) enum State {

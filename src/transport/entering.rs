@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::task::Context;
 
 use tower_socketio_adapter::Flags;
@@ -46,9 +47,9 @@ impl Dispatch {
         }
         self.next_key = self.next_key.wrapping_add(1);
         let (key, name) = (self.next_key, Box::<str>::from(name));
-        let resolved = match Registry::resolve(self.connection.hub(), &name, auth.as_ref()) {
+        let (resolved, waits) = match Registry::resolve(self.connection.hub(), &name, auth.as_ref()) {
             Resolved::Unknown if self.is_v3() && *name == *"/" => {
-                Resolved::Found(Registry::empty_root(self.connection.hub()))
+                (Resolved::Found(Registry::empty_root(self.connection.hub())), None)
             }
             resolved => recalling(resolved, pass.as_ref()),
         };
@@ -69,7 +70,8 @@ impl Dispatch {
                 self.enter(cx, key, socket, auth);
             }
             Resolved::Later(future) => {
-                self.push(entry(State::Resolving(Some(Box::new(Resolving { name, auth, pass })))));
+                let resolving = Resolving { name, auth, pass, _waits: waits };
+                self.push(entry(State::Resolving(Some(Box::new(resolving)))));
                 self.start(cx, Running::new(key, Work::Resolve(future)));
             }
         }
@@ -230,21 +232,25 @@ impl Dispatch {
     }
 }
 
-/// What a client that comes back needs is brought before it enters, where it may have been at another node.
-fn recalling(resolved: Resolved, pass: Option<&Pass>) -> Resolved {
-    let Some(pass) = pass.cloned() else { return resolved };
+/// What a client that comes back needs is brought before it enters, where it may have been at another node, as long as what
+/// is given beside is there.
+fn recalling(resolved: Resolved, pass: Option<&Pass>) -> (Resolved, Option<Arc<()>>) {
+    let Some(pass) = pass.cloned() else { return (resolved, None) };
     let later: BoxFuture<Option<Lease>> = match resolved {
         Resolved::Found(lease) if lease.space().is_shared() => Box::pin(std::future::ready(Some(lease))),
         Resolved::Later(later) => later,
-        resolved => return resolved,
+        resolved => return (resolved, None),
     };
-    Resolved::Later(Box::pin(async move {
+    let wanted = Arc::new(());
+    let waits = Arc::downgrade(&wanted);
+    let recalled = async move {
         let lease = later.await?;
         if lease.space().is_shared() {
-            Socket::recall(&lease, &pass).await;
+            Socket::recall(&lease, &pass, waits).await;
         }
         Some(lease)
-    }))
+    };
+    (Resolved::Later(Box::pin(recalled)), Some(wanted))
 }
 
 /// The `auth` of an EIO3 client is the query of its namespace; of a key that comes twice the last counts.

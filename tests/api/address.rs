@@ -392,12 +392,16 @@ async fn what_other_nodes_are_told_of_a_client_has_nodes_fields() -> Test {
     let handshake: serde_json::Value = serde_json::from_slice(&remote.handshake)?;
     let issued = handshake["issued"].as_u64().ok_or("a time")?;
     assert!(issued > 1_700_000_000_000);
+    let time = handshake["time"].as_str().ok_or("a time")?;
+    assert!(time.ends_with(" GMT+0000 (Coordinated Universal Time)"), "{time}");
     let expected = json!({
         "address": "192.0.2.7",
+        "auth": {},
         "headers": {"origin": "https://example.com", "user-agent": "test"},
         "issued": issued,
         "query": {"EIO": "4", "transport": "websocket", "a": ["b c", "d"]},
         "secure": true,
+        "time": time,
         "url": "/socket.io/?EIO=4&transport=websocket&a=b%20c&a=d",
         "xdomain": true,
     });

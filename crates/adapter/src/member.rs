@@ -49,6 +49,11 @@ pub trait Answers: Send + Sync + 'static {
     /// not known.
     fn answer(&self, from: &str, args: Bytes, attachments: Vec<Bytes>);
 
+    /// The socket `from`, which was asked on this node, has left and answers no more.
+    fn lost(&self, from: &str) {
+        let _ = from;
+    }
+
     /// So many other nodes have yet to say how many sockets they ask; 0 ends it.
     ///
     /// Called first before the broadcast returns, by adapters that ask other nodes; the number is an estimate while the

@@ -7,7 +7,7 @@ use tower_socketio_adapter::{BusError, Inbox};
 
 use crate::channel::Channel;
 use crate::ear::Ear;
-use crate::error::{PostgresError, whole};
+use crate::error::{ConnectError, whole};
 use crate::link::Link;
 use crate::server::Server;
 use crate::slot::Slot;
@@ -54,12 +54,12 @@ impl Listener {
         }
     }
 
-    async fn connect(&self) -> Result<Ear, PostgresError> {
+    async fn connect(&self) -> Result<Ear, ConnectError> {
         let (sender, notes) = mpsc::channel(CAPACITY);
         let link = Link::connect(&self.server, Some(sender)).await?;
         let set = link.client.batch_execute(LOCK_TIMEOUT);
-        let set = timeout(self.server.connect_timeout, set).await.map_err(|_| PostgresError::Timeout)?;
-        set.map_err(|error| PostgresError::Connect(whole(&error).into()))?;
+        let set = timeout(self.server.connect_timeout, set).await.map_err(|_| ConnectError::Timeout)?;
+        set.map_err(|error| ConnectError::Unreachable(whole(&error).into()))?;
         Ok(Ear::new(link, notes, self.table.clone()))
     }
 }

@@ -48,10 +48,10 @@ impl Pen {
             |note: &Result<Note, _>| matches!(note, Ok(Note { body: Body::Attached { .. }, .. }));
         // If this fails the others go nevertheless.
         let attach = match notes.iter().any(is_attached) {
-            true => self.attach(table).await.map_err(|error| self.not_attached(&error)),
+            true => self.attach(table).await.map_err(|error| self.not_attached(&error, table)),
             false => Ok(&self.notify),
         };
-        let sends = notes.into_iter().map(|note| async { self.send(note?, &attach).await });
+        let sends = notes.into_iter().map(|note| async { self.send(note?, &attach, table).await });
         let results = in_order(sends).await;
         if self.missing.swap(false, Ordering::Relaxed) {
             table.recreate(&self.link.client).await;
@@ -64,7 +64,12 @@ impl Pen {
         self.attach.get_or_try_init(|| table.prepare_insert(&self.link.client)).await
     }
 
-    async fn send(&self, note: Note, attach: &Result<&Statement, BusError>) -> Result<(), BusError> {
+    async fn send(
+        &self,
+        note: Note,
+        attach: &Result<&Statement, BusError>,
+        table: &Table,
+    ) -> Result<(), BusError> {
         let channel = note.channel.name();
         match &note.body {
             Body::Whole(envelope) => {
@@ -73,8 +78,11 @@ impl Pen {
             }
             Body::Attached { envelope, head, tail } => {
                 let attach = attach.as_ref().map_err(again)?;
+                if table.is_locked() {
+                    return Err(BusError::refused("somebody has the table locked"));
+                }
                 let sent = self.execute(attach, &[envelope, &channel, head, tail]).await;
-                sent.map_err(|error| self.not_attached(&error))
+                sent.map(|()| table.tried(false)).map_err(|error| self.not_attached(&error, table))
             }
         }
     }
@@ -90,9 +98,11 @@ impl Pen {
     }
 
     /// What need not lie in the table may go nevertheless.
-    fn not_attached(&self, error: &tokio_postgres::Error) -> BusError {
-        if error.code() == Some(&SqlState::UNDEFINED_TABLE) {
-            self.missing.store(true, Ordering::Relaxed);
+    fn not_attached(&self, error: &tokio_postgres::Error, table: &Table) -> BusError {
+        match error.code() {
+            Some(code) if *code == SqlState::UNDEFINED_TABLE => self.missing.store(true, Ordering::Relaxed),
+            Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => table.tried(true),
+            _ => {}
         }
         // Of a standby that has others say so, too.
         if is_read_only(error) { BusError::refused(whole(error)) } else { self.failed(error) }
@@ -158,7 +168,7 @@ mod tests {
     async fn pen(server: &Fake) -> Pen {
         let pen = Pen::new(server.link(INTERVAL, None).await).await.unwrap();
         let heard = server.heard();
-        assert_eq!(heard[0], "Q SET synchronous_commit TO off; SET lock_timeout TO '200ms'");
+        assert_eq!(heard[0], "Q SET synchronous_commit TO off; SET lock_timeout TO '2s'");
         assert!(heard[1].ends_with("SELECT pg_notify($1, $2)"), "{heard:?}");
         pen
     }
@@ -277,6 +287,26 @@ mod tests {
         let results = pen.publish(batch, &table()).await;
         assert!(matches!(&results[..], [Ok(()), Err(BusError::Refused(_)), Ok(())]), "{results:?}");
         assert!(!pen.link.is_lost());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_is_locked_is_tried_now_and_then_and_not_each_time() {
+        let (server, table) = (Fake::default(), table());
+        let pen = pen(&server).await;
+        server.refuse("two", "55P03");
+        let publish = async |text| pen.publish(vec![note(text, 0), note("one", 8000)], &table).await;
+        for _ in 0..3 {
+            let tried = [publish("two").await, publish("three").await, publish("four").await];
+            for results in tried {
+                assert!(matches!(&results[..], [Err(BusError::Refused(_)), Ok(())]), "{results:?}");
+            }
+            let tries = sent(&server).into_iter().filter(|told| told == "B two" || told == "B three").count();
+            assert_eq!(tries, 1);
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        for text in ["three", "four"] {
+            assert_eq!(told(&publish(text).await), ["sent"; 2]);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,15 +1,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Statement};
 
 use crate::channel::is_table;
-use crate::error::{PostgresError, whole};
+use crate::error::{ConnectError, whole};
 use crate::link::Link;
 use crate::publisher::Publisher;
 
@@ -17,8 +17,11 @@ use crate::publisher::Publisher;
 const CLEANUPS: u32 = 3;
 
 /// Whoever has the table locked keeps those who want it waiting for so long at most, as all that comes behind on the connection
-/// waits, too, and in the end so many connections that nobody gets one.
-pub(crate) const LOCK_TIMEOUT: &str = "SET lock_timeout TO '200ms'";
+/// waits, too, and in the end so many connections that nobody gets one. To notify takes a lock as well, but not for long.
+pub(crate) const LOCK_TIMEOUT: &str = "SET lock_timeout TO '2s'";
+
+/// How long nothing is put into a table that is locked before it is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The table in which messages lie that are not notified themselves.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct Table {
     keep: Duration,
     /// Whether something was put there or fetched since the last cleanup.
     used: AtomicBool,
+    /// When it was last tried to put something there, if it was locked then.
+    locked: Mutex<Option<Instant>>,
 }
 
 /// Why a message was not had.
@@ -55,11 +60,18 @@ impl Table {
         create: bool,
         largest: usize,
         keep: Duration,
-    ) -> Result<Self, PostgresError> {
+    ) -> Result<Self, ConnectError> {
         if !is_table(name) {
-            return Err(PostgresError::TableName(name.to_owned()));
+            return Err(ConnectError::TableName(name.to_owned()));
         }
-        Ok(Self { name: name.into(), create, largest, keep, used: AtomicBool::new(true) })
+        Ok(Self {
+            name: name.into(),
+            create,
+            largest,
+            keep,
+            used: AtomicBool::new(true),
+            locked: Mutex::default(),
+        })
     }
 
     /// Makes the table if it is missing and shall be made, also if other nodes do the same at the same time.
@@ -113,6 +125,25 @@ impl Table {
         self.used.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it was locked just now; if it was a while ago, the one who asks is to try it.
+    pub(crate) fn is_locked(&self) -> bool {
+        let mut locked = self.locked();
+        let is_locked = locked.is_some_and(|tried| tried.elapsed() < PAUSE);
+        if locked.is_some() && !is_locked {
+            *locked = Some(Instant::now());
+        }
+        is_locked
+    }
+
+    /// Something was put there, or it is locked.
+    pub(crate) fn tried(&self, is_locked: bool) {
+        *self.locked() = is_locked.then(Instant::now);
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Gets a message.
     pub(crate) async fn fetch(
         &self,
@@ -159,6 +190,9 @@ pub(crate) async fn keep_clean(table: Arc<Table>, publisher: Weak<Publisher>) {
             due = CLEANUPS;
         }
         if due == 0 {
+            continue;
+        }
+        if table.is_locked() {
             continue;
         }
         // During an outage there is nothing new to remove.

@@ -42,6 +42,20 @@ export function acks(cluster) {
     assert.ok(performance.now() - start < 10_000);
   });
 
+  // Node waits for a client that has left, wherever that was.
+  const ours = { when: ({ kind, others }) => kind === "rust" && others.every((other) => other === "rust") };
+  each(cluster, "a client that leaves without an answer is not waited for", async (scene) => {
+    const [x] = names("x");
+    const peers = await Promise.all(scene.nodes.map((on) => scene.peer(on, { rooms: [x] })));
+    const [, ...leaving] = peers;
+    for (const peer of leaving) peer.socket.on("question", () => peer.socket.disconnect());
+    peers[0].socket.on("question", (ack) => ack("here"));
+    const start = performance.now();
+    const answer = await scene.here.tell("ask", { to: [x], event: "question", args: [], timeout: 20_000 });
+    same(answer, { answers: ["here"], complete: false, missing: leaving.length });
+    assert.ok(performance.now() - start < 10_000);
+  }, ours);
+
   each(cluster, "questions and answers can be binary", async (scene) => {
     const peers = await scene.people({ of: "/chat" });
     for (const peer of peers) peer.socket.on("question", (value, ack) => ack({ value, own: [BYTES] }));

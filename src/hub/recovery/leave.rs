@@ -80,7 +80,7 @@ impl Socket {
                 is_ours: AtomicBool::new(!for_all),
             });
             if for_all {
-                self.store(&session);
+                session.store();
             }
             gone = log.keep().save(session);
         }

@@ -48,6 +48,23 @@ async fn of_a_hundred_clients_on_four_nodes_ninety_seven_answer_and_three_are_mi
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_ends_when_those_who_have_not_answered_have_left_on_whichever_node() -> Test {
+    let [one, two, three] = nodes(|_| Namespace::new()).await;
+    let mut clients = [join(&one).await, join(&two).await, join(&two).await, join(&three).await];
+    let start = tokio::time::Instant::now();
+    let mut answers = one.emit_with_ack::<u32>("q", ());
+    clients[1].answer::<()>("q", 1).await?;
+    assert_eq!(answers.next().await.expect("an answer")?, 1);
+    clients[0].lose_connection();
+    clients[2].disconnect();
+    three.socket(clients[3].id()).expect("it is here").disconnect();
+    let last = answers.next().await;
+    assert!(matches!(last, Some(Err(AckError::Timeout { missing: 3 }))), "{last:?}");
+    assert!(answers.next().await.is_none() && start.elapsed() < SECOND);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_ends_when_the_clients_of_all_nodes_have_answered() -> Test {
     let [one, two, three] = nodes(|_| Namespace::new()).await;
     let mut clients = [join(&one).await, join(&two).await, join(&three).await, join(&three).await];

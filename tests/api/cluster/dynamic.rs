@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tower_socketio::adapter::{Cluster, LocalBus};
-use tower_socketio::{Namespace, Socket, SocketIo, TestClient};
+use tower_socketio::{Namespace, Recovery, Socket, SocketIo, TestClient};
 
 use crate::support::{Gate, Log, Test, idle};
 
@@ -72,6 +72,39 @@ async fn what_disconnect_hooks_emit_while_a_node_closes_reaches_other_nodes() ->
     one.close().await;
     for client in &mut stay {
         client.next::<()>("farewell").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_that_come_and_go_leave_nothing_behind() -> Test {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    for (bus, recovers) in
+        [(LocalBus::new(), false), (LocalBus::counted(), false), (LocalBus::journaled(), true)]
+    {
+        let build = || {
+            let builder = SocketIo::builder().adapter(Cluster::new(bus.clone()));
+            let builder = if recovers { builder.recovery(Recovery::new()) } else { builder };
+            builder.namespace("/chat/{room}", Namespace::new()).build()
+        };
+        let (one, two) = (build()?, build()?);
+        let mut left = Vec::new();
+        for rounds in [10, 400] {
+            for number in 0..rounds {
+                let name = format!("/chat/{rounds}-{number}");
+                let mut client = TestClient::new(&one).connect(&name).await?;
+                // Of the other node nobody is there.
+                two.of(&name).emit("news", number);
+                assert_eq!(client.next::<i32>("news").await?, number);
+                client.disconnect();
+            }
+            // Whoever leaves has a while for it.
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            left.push((tasks(), format!("{bus:?}")));
+            assert!(format!("{one:?}{two:?}").matches("dynamic: 0").count() == 2, "{one:?} {two:?}");
+        }
+        assert_eq!(left[0], left[1]);
+        assert!(left[0].1.contains("namespaces: 0"), "{}", left[0].1);
     }
     Ok(())
 }

@@ -35,6 +35,28 @@ async fn clients_of_this_node_are_served_in_an_outage_and_those_of_others_after_
 }
 
 #[tokio::test(start_paused = true)]
+async fn sockets_of_a_node_that_says_nothing_are_waited_for_as_long_as_is_said() -> Test {
+    let bus = LocalBus::new();
+    let cable = Cable::new(&bus);
+    let one = node(&Cluster::new(bus), Namespace::new());
+    let _mute = node(&Cluster::new(cable.clone()), Namespace::new());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    cable.cut();
+    for (within, takes) in [(None, 5), (Some(2), 2)] {
+        let start = tokio::time::Instant::now();
+        let all = one.of("/");
+        let all = match within {
+            Some(within) => all.timeout(Duration::from_secs(within)),
+            None => all,
+        };
+        let fetched = all.fetch_sockets().await;
+        assert!(matches!(fetched, Err(AdapterError::Timeout { missing: 1 })), "{fetched:?}");
+        assert_eq!(start.elapsed(), Duration::from_secs(takes));
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_namespaces_of_a_node_take_their_leave_side_by_side() -> Test {
     const NAMESPACES: usize = 20;
     let stuck = Cable::new(&LocalBus::new()).stuck();

@@ -38,6 +38,8 @@ async fn a_snapshot_from_another_node_has_id_rooms_data_and_handshake() -> Test 
     assert_eq!(here, remote, "it looks the same from everywhere");
     let handshake: Value = serde_json::from_slice(&remote.handshake)?;
     assert!(handshake["issued"].as_u64() > Some(0) && handshake["secure"] == json!(false), "{handshake}");
+    assert!(handshake["time"].as_str().is_some_and(|time| time.contains(" GMT+0000 ")), "{handshake}");
+    assert_eq!(handshake["auth"], json!({}), "it is the client's own affair");
     assert_eq!(one.of("/").local().fetch_sockets().await?.len(), 1);
     assert_eq!(one.of("/").elsewhere().fetch_sockets().await?.len(), 3);
     Ok(())

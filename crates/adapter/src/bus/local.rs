@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::journal::Journal;
-use super::{Bus, BusError, Inbox, Incoming, Membership, Message, Offset, Sessions, StoredSession, To};
+use super::{
+    Bus, BusError, Inbox, Incoming, Membership, Message, Offset, Posting, Sessions, StoredSession, To,
+};
 use crate::BoxFuture;
 
 /// How many messages may wait for one node.
@@ -49,6 +52,8 @@ struct State {
 struct Subscription {
     inbox: Inbox,
     queue: mpsc::Sender<Sent>,
+    /// Brings what is in the queue.
+    bring: JoinHandle<()>,
 }
 
 /// A message as bytes.
@@ -104,13 +109,14 @@ impl LocalBus {
             inbox.begin(begin);
             past.into_iter().for_each(|sent| brought(sent, &inbox));
         }
-        tokio::spawn(bring(sent, inbox.clone()));
+        let bring = tokio::spawn(bring(sent, inbox.clone()));
         let nodes = state.namespaces.entry(namespace.into()).or_default();
-        nodes.insert(node.into(), Subscription { inbox, queue });
+        nodes.insert(node.into(), Subscription { inbox, queue, bring });
         Ok(())
     }
 
-    fn send(&self, message: &Message) -> Result<Option<Offset>, BusError> {
+    fn send(&self, posting: &Posting<'_>) -> Result<Option<Offset>, BusError> {
+        let message = posting.message;
         let (json, attachments) = (message.to_json().into(), message.attachments.clone());
         let mut sent = Sent { json, attachments, offset: None, past: false };
         let namespace = message.namespace.as_deref().unwrap_or_default();
@@ -127,6 +133,7 @@ impl LocalBus {
                 sent.offset = Some(journal.keep(namespace, &sent));
             }
             let Some(nodes) = state.namespaces.get_mut(namespace) else { return Ok(sent.offset) };
+            posting.reached(nodes.len());
             nodes.retain(|_, subscription| {
                 let keeps_up = subscription.queue.try_send(sent.clone()).is_ok();
                 if !keeps_up {
@@ -158,20 +165,34 @@ impl Bus for LocalBus {
     fn publish<'a>(
         &'a self,
         message: &'a Message,
-        _: To<'a>,
+        to: To<'a>,
     ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
-        Box::pin(async move { self.send(message) })
+        Box::pin(async move { self.send(&Posting::new(message, to)) })
+    }
+
+    fn publish_all<'a>(
+        &'a self,
+        postings: &'a [Posting<'a>],
+    ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
+        Box::pin(async move { postings.iter().map(|posting| self.send(posting)).collect() })
     }
 
     fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
         let mut state = self.state();
+        let mut ended = None;
         if let Some(nodes) = state.namespaces.get_mut(namespace) {
-            nodes.remove(node);
+            ended = nodes.remove(node);
             if nodes.is_empty() {
                 state.namespaces.remove(namespace);
             }
         }
-        Box::pin(ready(()))
+        drop(state);
+        Box::pin(async move {
+            if let Some(Subscription { queue, bring, .. }) = ended {
+                drop(queue);
+                let _ = bring.await;
+            }
+        })
     }
 
     fn membership(&self) -> Membership {
@@ -241,7 +262,10 @@ fn brought(Sent { json, attachments, offset, past }: Sent, inbox: &Inbox) {
     match Message::from_json(&json, attachments).map(|message| Incoming::new(message, offset)) {
         Ok(incoming) if past => inbox.message(incoming.past()),
         Ok(incoming) => inbox.message(incoming),
-        Err(error) => tracing::debug!(target: "socketio::adapter", %error, "no message"),
+        Err(error) => {
+            tracing::debug!(target: "socketio::adapter", %error, "no message");
+            inbox.malformed();
+        }
     }
 }
 

@@ -174,7 +174,7 @@ impl Adapter for ClusterAdapter {
     }
 
     fn sessions(&self) -> Option<&dyn Sessions> {
-        self.0.line.bus.sessions()
+        self.0.line.bus.sessions().map(|_| &*self.0 as &dyn Sessions)
     }
 
     fn opened(&self) -> BoxFuture<'_, ()> {

@@ -8,7 +8,23 @@ pub(super) enum Left {
     /// These, and those that are still to say that they are there.
     Nodes { nodes: HashSet<Node>, settled: bool },
     /// So many but those that were heard, as soon as they have been counted.
-    Counted { expected: Option<usize>, heard: HashSet<Node>, lost: bool },
+    Counted { expected: Option<Number>, heard: HashSet<Node>, lost: bool },
+}
+
+/// How many nodes there are but this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Number {
+    /// So many have got the question. Those of them that leave answer before.
+    Reached(usize),
+    /// There were so many when they were counted, not long after it was asked.
+    Counted(usize),
+}
+
+impl Number {
+    fn get(self) -> usize {
+        let (Self::Reached(nodes) | Self::Counted(nodes)) = self;
+        nodes.min(MOST_NODES)
+    }
 }
 
 impl Left {
@@ -22,13 +38,17 @@ impl Left {
 
     /// A node has taken its leave or fallen silent; returns whether it was waited for.
     ///
-    /// Before the nodes have been counted nobody knows whether it will be among them: they are to be counted again.
+    /// Before the nodes have been counted nobody knows whether it will be among them: they are to be counted again. Of
+    /// those that have got the question it is none, or it has answered.
     pub(super) fn lose(&mut self, node: &Node) -> bool {
-        if let Self::Counted { expected: None, lost, .. } = self {
-            *lost = true;
-            return false;
+        match self {
+            Self::Counted { expected: None, lost, .. } => {
+                *lost = true;
+                false
+            }
+            Self::Counted { expected: Some(Number::Reached(_)), .. } => false,
+            _ => self.strike(node),
         }
-        self.strike(node)
     }
 
     /// Whether a node was lost since this was asked the last time, before they have been counted.
@@ -48,10 +68,10 @@ impl Left {
     }
 
     /// All nodes have said that they are there, or were counted, this one not included.
-    pub(super) fn settle(&mut self, count: Option<usize>) {
+    pub(super) fn settle(&mut self, number: Option<Number>) {
         match self {
             Self::Nodes { settled, .. } => *settled = true,
-            Self::Counted { expected, .. } => *expected = count.map(|nodes| nodes.min(MOST_NODES)),
+            Self::Counted { expected, .. } => *expected = number,
         }
     }
 
@@ -65,7 +85,9 @@ impl Left {
         match self {
             Self::Nodes { nodes, settled } => nodes.len().max(usize::from(!settled)),
             Self::Counted { expected: None, .. } => 1,
-            Self::Counted { expected: Some(expected), heard, .. } => expected.saturating_sub(heard.len()),
+            Self::Counted { expected: Some(expected), heard, .. } => {
+                expected.get().saturating_sub(heard.len())
+            }
         }
     }
 }

@@ -131,11 +131,8 @@ impl Health {
 
     /// A message was published, or could not be; returns whether it was refused, and nobody has said so for a while.
     pub(super) fn publishing(&self, error: Option<&BusError>) -> bool {
-        let is_refused = matches!(error, Some(BusError::Refused(_)));
-        if !is_refused {
+        if !matches!(error, Some(BusError::Refused(_))) {
             self.set(error, |failing| &mut failing.publishing);
-        }
-        if !is_refused {
             return false;
         }
         is_news(&mut self.failing().refused)

@@ -45,8 +45,8 @@ pub(super) struct Letter {
 #[derive(Debug)]
 pub(super) enum Waiter {
     Nobody,
-    /// The request that the message carries, which fails with it.
-    Request(Arc<str>),
+    /// The request that the message carries, which fails with it, and how many nodes have got it, if the bus says so.
+    Request(Arc<str>, AtomicUsize),
     /// The broadcast that is delivered here when it has its place.
     Turn(u64),
 }
@@ -160,6 +160,14 @@ impl Letter {
         self.message.size() + OVERHEAD
     }
 
+    fn posting(&self) -> Posting<'_> {
+        let posting = Posting::new(&self.message, self.to.as_to());
+        match &self.waiter {
+            Waiter::Request(_, reached) => posting.counting(reached),
+            Waiter::Nobody | Waiter::Turn(_) => posting,
+        }
+    }
+
     /// Whether this says that the node is there: there are few of them, and others depend on them.
     fn is_pulse(&self) -> bool {
         matches!(self.message.kind, MessageKind::InitialHeartbeat | MessageKind::Heartbeat)
@@ -175,7 +183,7 @@ impl Address {
         }
     }
 
-    fn as_to(&self) -> To<'_> {
+    pub(super) fn as_to(&self) -> To<'_> {
         match self {
             Self::All => To::All,
             Self::Room(room) => To::Room(room),
@@ -205,8 +213,7 @@ pub(super) async fn publish(
             patience = last.duration_since(Instant::now());
         }
         line.echoes.fetch_add(i64::try_from(batch.len()).unwrap_or(i64::MAX), Ordering::Relaxed);
-        let postings: Vec<_> =
-            batch.iter().map(|letter| Posting::new(&letter.message, letter.to.as_to())).collect();
+        let postings: Vec<_> = batch.iter().map(Letter::posting).collect();
         let published = timeout(patience, line.bus.publish_all(&postings)).await;
         let mut published = published.unwrap_or_default().into_iter();
         for letter in batch.drain(..) {

@@ -21,6 +21,7 @@ struct Progress {
     /// How many sockets are asked, once that is known and told.
     asked: Option<usize>,
     answered: usize,
+    lost: usize,
     /// What came before that.
     early: Vec<(Bytes, Vec<Bytes>)>,
 }
@@ -40,7 +41,16 @@ impl Relay {
         for (args, attachments) in std::mem::take(&mut progress.early) {
             self.pass_on(&shared, &args, attachments);
         }
+        for _ in 0..progress.lost {
+            self.tell_lost(&shared);
+        }
         self.finish(&shared, progress);
+    }
+
+    /// Node's adapters pass this over, and wait.
+    fn tell_lost(&self, shared: &Shared) {
+        let data = write::answer(&self.request, None);
+        shared.reply(MessageKind::ClientLost, &self.node, data, Vec::new());
     }
 
     fn pass_on(&self, shared: &Shared, args: &[u8], attachments: Vec<Bytes>) {
@@ -52,7 +62,7 @@ impl Relay {
 
     /// Forgets the question, if everybody has answered.
     fn finish(&self, shared: &Shared, progress: MutexGuard<'_, Progress>) {
-        let done = progress.asked.is_some_and(|asked| asked <= progress.answered);
+        let done = progress.asked.is_some_and(|asked| asked <= progress.answered + progress.lost);
         drop(progress);
         if done {
             let until = Instant::now() + shared.options.request_timeout;
@@ -76,5 +86,15 @@ impl Answers for Relay {
         }
         self.pass_on(&shared, &args, attachments);
         self.finish(&shared, progress);
+    }
+
+    fn lost(&self, _: &str) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut progress = self.lock();
+        progress.lost += 1;
+        if progress.asked.is_some() {
+            self.tell_lost(&shared);
+            self.finish(&shared, progress);
+        }
     }
 }

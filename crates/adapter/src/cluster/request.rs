@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::left::Left;
+use super::left::{Left, Number};
 use super::nodes::{MOST_NODES, Node};
 use super::read::MOST_CLIENTS;
 use crate::{AdapterError, Answers, RemoteSocket};
@@ -43,6 +43,7 @@ struct Progress {
 struct Share {
     counted: bool,
     asked: usize,
+    /// Those that answer no more among them.
     answered: usize,
 }
 
@@ -85,12 +86,12 @@ impl Request {
     }
 
     /// All other nodes have said that they are there, or were counted.
-    pub(super) fn settle(&self, count: Option<usize>) {
+    pub(super) fn settle(&self, number: Option<Number>) {
         let mut progress = self.lock();
         if !progress.left.is_estimate() {
             return;
         }
-        progress.left.settle(count);
+        progress.left.settle(number);
         let number = progress.left.number();
         match &self.asker {
             Asker::Sockets(answers) => told(answers, |answers| answers.nodes_left(number)),
@@ -138,6 +139,17 @@ impl Request {
             }
             answers.answer("", args, attachments);
         });
+    }
+
+    /// One of a node's sockets that were asked answers no more.
+    pub(super) fn client_lost(&self, node: &Node) {
+        let Asker::Sockets(answers) = &self.asker else { return };
+        let mut progress = self.lock();
+        let share = progress.shares.get_mut(node).filter(|share| share.answered < share.asked);
+        if let Some(share) = share {
+            share.answered += 1;
+            told(answers, |answers| answers.lost_elsewhere(1));
+        }
     }
 
     /// A node's program has answered.

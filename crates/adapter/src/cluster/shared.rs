@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Cluster;
 use super::keeper::keep;
-use super::left::Left;
+use super::left::{Left, Number};
 use super::nodes::{Node, Nodes};
 use super::outage::{Health, Vitals};
 use super::outbox::{Address, Letter, Line, Outbox, Posted, Waiter, publish};
@@ -55,8 +55,8 @@ pub(super) struct Shared {
     /// Whether the keeper looks for requests and questions whose time is up, as there are some.
     pub(super) sweeping: AtomicBool,
     twin: AtomicBool,
-    leaving: AtomicBool,
-    publisher: Mutex<Option<JoinHandle<()>>>,
+    pub(super) leaving: AtomicBool,
+    pub(super) publisher: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Shared {
@@ -126,38 +126,6 @@ impl Shared {
         self.home.get()?.history()
     }
 
-    /// Takes leave of the other nodes; returns the task that does what is left to do.
-    pub(super) fn close(&self) -> Option<JoinHandle<()>> {
-        if !self.outbox.is_open() || self.leaving.swap(true, Ordering::AcqRel) {
-            return None;
-        }
-        self.turns.give_up(self.way());
-        self.requests.clear(|| AdapterError::Unreachable("the namespace has ended".into()));
-        if self.membership == Membership::Heartbeat {
-            return self.end();
-        }
-        // Who counts on this node gets an answer.
-        let shared = self.me.upgrade()?;
-        Some(self.runtime.spawn(async move {
-            shared.line.unsubscribe(shared.options.request_timeout).await;
-            if let Some(publisher) = shared.end() {
-                let _ = publisher.await;
-            }
-        }))
-    }
-
-    fn end(&self) -> Option<JoinHandle<()>> {
-        let last =
-            self.letter(MessageKind::AdapterClose, Bytes::new(), Vec::new(), Address::All, Waiter::Nobody);
-        if !self.outbox.close(last, &self.line) {
-            return None;
-        }
-        self.requests.clear(|| AdapterError::Unreachable("the namespace has ended".into()));
-        self.forget(self.questions.clear());
-        self.wake.notify_one();
-        self.publisher.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
     /// Queues a message; `false` if it goes nowhere.
     pub(super) fn publish(
         &self,
@@ -213,7 +181,9 @@ impl Shared {
                 match (&letter.waiter, place) {
                     (Waiter::Turn(ticket), Some(place)) => self.turns.placed(*ticket, place, self.way()),
                     // Not before: a node that has left by then has not heard of it.
-                    (Waiter::Request(request), _) => self.count_for(request),
+                    (Waiter::Request(request, reached), _) => {
+                        self.count_for(request, reached.load(Ordering::Relaxed));
+                    }
                     _ => {}
                 }
                 return;
@@ -230,7 +200,7 @@ impl Shared {
         }
         match &letter.waiter {
             Waiter::Nobody => {}
-            Waiter::Request(request) => self.requests.give_up(request, |_| unreachable(error)),
+            Waiter::Request(request, _) => self.requests.give_up(request, |_| unreachable(error)),
             Waiter::Turn(ticket) if matches!(error, BusError::Refused(_)) => {
                 self.turns.refused(*ticket, self.way());
             }
@@ -297,17 +267,23 @@ impl Shared {
         (id, true)
     }
 
-    /// Has the nodes counted from which there is an answer to come, where nobody says that it is there.
-    fn count_for(&self, request: &Arc<str>) {
-        if self.membership == Membership::Counted {
-            let (line, within) = (self.line.clone(), self.options.request_timeout);
-            self.runtime.spawn(count(self.me.clone(), line, request.clone(), within));
+    /// Has the nodes counted from which there is an answer to come, where nobody says that it is there, unless the bus has
+    /// said how many it has `reached`.
+    fn count_for(&self, request: &Arc<str>, reached: usize) {
+        if self.membership != Membership::Counted {
+            return;
         }
+        if let Some(others) = reached.checked_sub(1) {
+            return self.requests.tell(request, |request| request.settle(Some(Number::Reached(others))));
+        }
+        let (line, within) = (self.line.clone(), self.options.request_timeout);
+        self.runtime.spawn(count(self.me.clone(), line, request.clone(), within));
     }
 
     /// Publishes the message of a request, or gives that up.
     pub(super) fn ask(&self, id: &Arc<str>, kind: MessageKind, data: Bytes, attachments: Vec<Bytes>) {
-        if !self.publish(kind, data, attachments, Address::All, Waiter::Request(id.clone())) {
+        let waiter = Waiter::Request(id.clone(), AtomicUsize::new(0));
+        if !self.publish(kind, data, attachments, Address::All, waiter) {
             self.requests.give_up(id, |_| AdapterError::Unreachable("the message was not taken".into()));
         }
     }
@@ -382,7 +358,7 @@ async fn count(shared: Weak<Shared>, line: Arc<Line>, id: Arc<str>, within: Dura
         match counted {
             Ok(_) if attempt < COUNTS && shared.requests.has_lost(&id) => {}
             Ok(nodes) => {
-                return shared.requests.tell(&id, |request| request.settle(Some(nodes - 1)));
+                return shared.requests.tell(&id, |request| request.settle(Some(Number::Counted(nodes - 1))));
             }
             Err(error) => return shared.requests.give_up(&id, |_| unreachable(error)),
         }

@@ -1,3 +1,4 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -58,7 +59,13 @@ impl Shared {
             return;
         }
         let error = match incoming {
-            Ok(incoming) => return self.receive(incoming),
+            Ok(incoming) => {
+                // A parser of the program's may panic, and the carrier goes on.
+                if catch_unwind(AssertUnwindSafe(|| self.receive(incoming))).is_err() {
+                    tracing::error!(target: "socketio::adapter", "what another node sent led to a panic");
+                }
+                return;
+            }
             Err(error) => error,
         };
         let wait = {
@@ -81,7 +88,7 @@ impl Shared {
 
     /// Makes the inbox for a new attempt; `None` if the adapter has been closed.
     fn inbox(&self) -> Option<Inbox> {
-        if !self.outbox.is_open() {
+        if !self.outbox.is_open() || self.is_leaving() {
             return None;
         }
         self.subscription.lock().failed = None;
@@ -92,6 +99,8 @@ impl Shared {
                 shared.hear(inbox, incoming);
             }
         });
+        let vitals = self.vitals.clone();
+        let hears = hears.with_malformed(move || vitals.ignored());
         let Some(history) = self.history() else { return Some(hears) };
         let shared = self.me.clone();
         Some(hears.with_history(history, move |offset| {

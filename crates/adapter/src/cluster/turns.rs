@@ -30,6 +30,8 @@ pub(super) struct Turns {
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Item>,
+    /// Somebody delivers what stood here.
+    busy: bool,
     /// The carrier is slow or out of reach: nothing waits for it until something comes back, or it is subscribed to again.
     late: bool,
     /// Somebody looks after what waits for too long.
@@ -70,9 +72,12 @@ impl Turns {
         self.on.load(Ordering::Acquire)
     }
 
-    /// Whether something waits.
+    /// Whether something waits, or is just being delivered.
     pub(super) fn is_waiting(&self) -> bool {
-        self.is_on() && !self.queue().items.is_empty()
+        self.is_on() && {
+            let queue = self.queue();
+            queue.busy || !queue.items.is_empty()
+        }
     }
 
     /// Queues a broadcast, which `post` publishes under its number; without waiting if that fails, or if `at_once`.
@@ -214,7 +219,8 @@ impl Turns {
         loop {
             let ready = {
                 let mut queue = self.queue();
-                if queue.is_ready() { queue.items.pop_front() } else { None }
+                queue.busy = queue.is_ready();
+                if queue.busy { queue.items.pop_front() } else { None }
             };
             let Some(Item { ticket, what, state: State::Ready(offset), .. }) = ready else { break };
             // Whoever delivers has nothing to do with what others have queued.

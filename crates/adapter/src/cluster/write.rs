@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use super::setup::LONGEST;
 use crate::json::write_string;
 use crate::{RemoteSocket, Room, Target};
 
@@ -117,7 +118,7 @@ fn options(json: &mut Vec<u8>, to: &Target) {
     json.extend_from_slice(b",\"flags\":");
     let volatile = to.flags.volatile.then(|| "\"volatile\":true".to_owned());
     let compress = (!to.flags.compress).then(|| "\"compress\":false".to_owned());
-    let timeout = to.flags.timeout.map(|timeout| format!("\"timeout\":{}", timeout.as_millis()));
+    let timeout = to.flags.timeout.map(|timeout| format!("\"timeout\":{}", timeout.min(LONGEST).as_millis()));
     let flags: Vec<_> = [volatile, compress, timeout].into_iter().flatten().collect();
     json.push(b'{');
     json.extend_from_slice(flags.join(",").as_bytes());

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::future::ready;
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use super::picked::Picked;
 use super::table::Table;
@@ -15,6 +15,16 @@ use crate::{
 #[derive(Default)]
 pub struct LocalAdapter {
     table: RwLock<Table>,
+    watch: Option<Watch>,
+}
+
+type Tell = dyn Fn(&Room, bool) + Send + Sync;
+
+/// Is told of rooms that come into being (`true`) or end, in order.
+struct Watch {
+    tell: Box<Tell>,
+    /// Held by whoever tells.
+    turn: Mutex<()>,
 }
 
 impl LocalAdapter {
@@ -24,9 +34,10 @@ impl LocalAdapter {
     }
 
     /// Creates an adapter without members that says when a room comes into being (`true`) and when it ends, sockets' own
-    /// rooms included. It does so with its lock held.
-    pub(crate) fn watched(watch: impl Fn(&Room, bool) + Send + Sync + 'static) -> Self {
-        Self { table: RwLock::new(Table::watched(Box::new(watch))) }
+    /// rooms included: in order, and without a lock for which anybody waits.
+    pub(crate) fn watched(tell: impl Fn(&Room, bool) + Send + Sync + 'static) -> Self {
+        let watch = Watch { tell: Box::new(tell), turn: Mutex::default() };
+        Self { table: RwLock::new(Table::watched()), watch: Some(watch) }
     }
 
     /// Describes the targets.
@@ -60,6 +71,32 @@ impl LocalAdapter {
         picked
     }
 
+    fn change<R>(&self, change: impl FnOnce(&mut Table) -> R) -> R {
+        let mut table = self.write();
+        let result = change(&mut table);
+        if table.has_news()
+            && let Some(watch) = &self.watch
+            && let Some(turn) = watch.turn()
+        {
+            self.tell(watch, turn, table);
+        }
+        result
+    }
+
+    /// Tells the news, and those that come meanwhile, in order. The turn ends with the table locked, so that whoever has
+    /// news then sees that.
+    fn tell<'a>(&'a self, watch: &Watch, turn: MutexGuard<'_, ()>, mut table: RwLockWriteGuard<'a, Table>) {
+        loop {
+            let news = table.take_news();
+            if news.is_empty() {
+                return drop(turn);
+            }
+            drop(table);
+            news.iter().for_each(|(room, opened)| (watch.tell)(room, *opened));
+            table = self.write();
+        }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read().expect("nothing panics with the lock held")
     }
@@ -69,33 +106,45 @@ impl LocalAdapter {
     }
 }
 
+impl Watch {
+    /// The turn to tell, unless another thread has it, or this one further up: that will find the news.
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.turn.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
 impl Adapter for LocalAdapter {
     fn add(&self, member: Arc<dyn Member>) -> Handle {
-        self.write().add(member)
+        self.change(|table| table.add(member))
     }
 
     fn remove(&self, at: Handle) {
-        // The guard is gone at the end of this statement, before what may be the last reference to the member.
-        let member = self.write().remove(at);
-        drop(member);
+        // Without the lock: it may be the last reference to the member.
+        drop(self.change(|table| table.remove(at)));
     }
 
     fn join(&self, at: Handle, rooms: &[Room]) {
-        let mut table = self.write();
-        if table.contains(at) {
-            table.join(&[at.index()], rooms);
-        }
+        self.change(|table| {
+            if table.contains(at) {
+                table.join(&[at.index()], rooms);
+            }
+        });
     }
 
     fn leave(&self, at: Handle, rooms: &[Room]) {
-        let mut table = self.write();
-        if table.contains(at) {
-            table.leave(&[at.index()], rooms);
-        }
+        self.change(|table| {
+            if table.contains(at) {
+                table.leave(&[at.index()], rooms);
+            }
+        });
     }
 
     fn leave_all(&self, at: Handle) {
-        self.write().leave_all(at);
+        self.change(|table| table.leave_all(at));
     }
 
     fn rooms(&self, at: Handle) -> Vec<Room> {
@@ -117,16 +166,14 @@ impl Adapter for LocalAdapter {
 
     fn act(&self, action: Action, to: &Target) {
         match action {
-            Action::Join(rooms) => {
-                let mut table = self.write();
+            Action::Join(rooms) => self.change(|table| {
                 let members = table.indices(to);
                 table.join(&members, &rooms);
-            }
-            Action::Leave(rooms) => {
-                let mut table = self.write();
+            }),
+            Action::Leave(rooms) => self.change(|table| {
                 let members = table.indices(to);
                 table.leave(&members, &rooms);
-            }
+            }),
             Action::Disconnect { close } => {
                 self.pick(to).iter().for_each(|member| member.disconnect(close));
             }

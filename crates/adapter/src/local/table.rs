@@ -23,11 +23,12 @@ pub(super) struct Table {
     hasher: RandomState,
     /// Counts members, so that a seat's generation differs from those of all who had it before, even if the slab was cut.
     generation: u32,
-    /// Is told of rooms that come into being or end.
-    watch: Option<Watch>,
+    /// Rooms that have come into being or ended, in order, if somebody wants to hear of them.
+    news: Option<Vec<News>>,
 }
 
-pub(super) type Watch = Box<dyn Fn(&Room, bool) + Send + Sync>;
+/// A room, and whether it has come into being; if not, it has ended.
+pub(super) type News = (Room, bool);
 
 /// A member and where it is; its own room, which it never leaves, is not in the list.
 struct Seat {
@@ -43,8 +44,17 @@ struct Occupied {
 }
 
 impl Table {
-    pub(super) fn watched(watch: Watch) -> Self {
-        Self { watch: Some(watch), ..Self::default() }
+    /// One that has news.
+    pub(super) fn watched() -> Self {
+        Self { news: Some(Vec::new()), ..Self::default() }
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.news.as_ref().is_some_and(|news| !news.is_empty())
+    }
+
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        self.news.as_mut().map(mem::take).unwrap_or_default()
     }
 
     /// The number of the member that came last.
@@ -71,12 +81,7 @@ impl Table {
             Entry::Occupied(mut former) => *former.get_mut() = index,
             Entry::Vacant(entry) => {
                 entry.insert(index);
-                if let Some(watch) = &self.watch {
-                    let own = Room::new(id);
-                    if self.room(&own, hash).is_none() {
-                        watch(&own, true);
-                    }
-                }
+                self.own_room(id, hash, true);
             }
         }
         Handle::new(index, self.generation)
@@ -94,14 +99,25 @@ impl Table {
             entry.remove();
             let (seats, hasher) = (&self.seats, &self.hasher);
             shrink(&mut self.by_id, |at| hash_of_seat(seats, hasher, *at));
-            if let Some(watch) = &self.watch {
-                let own = Room::new(member.id());
-                if self.room(&own, hash).is_none() {
-                    watch(&own, false);
-                }
-            }
+            self.own_room(member.id(), hash, false);
         }
         Some(member)
+    }
+
+    /// A socket's own room begins or ends, unless others are in a room of this name.
+    fn own_room(&mut self, id: &str, hash: u64, opened: bool) {
+        if self.news.is_some() {
+            let own = Room::new(id);
+            if self.room(&own, hash).is_none() {
+                self.note(&own, opened);
+            }
+        }
+    }
+
+    fn note(&mut self, room: &Room, opened: bool) {
+        if let Some(news) = &mut self.news {
+            news.push((room.clone(), opened));
+        }
     }
 
     pub(super) fn contains(&self, at: Handle) -> bool {
@@ -129,8 +145,8 @@ impl Table {
                     let at = self.rooms.insert(Occupied { name: room.clone(), seats: Indices::default() });
                     let (rooms, hasher) = (&self.rooms, &self.hasher);
                     self.by_name.insert_unique(hash, at, |at| hash_of_room(rooms, hasher, *at));
-                    if let Some(watch) = self.watch.as_ref().filter(|_| self.own(room, hash).is_none()) {
-                        watch(room, true);
+                    if self.news.is_some() && self.own(room, hash).is_none() {
+                        self.note(room, true);
                     }
                     at
                 }
@@ -283,8 +299,8 @@ impl Table {
             }
             let (rooms, hasher) = (&self.rooms, &self.hasher);
             shrink(&mut self.by_name, |at| hash_of_room(rooms, hasher, *at));
-            if let Some(watch) = self.watch.as_ref().filter(|_| self.own(&occupied.name, hash).is_none()) {
-                watch(&occupied.name, false);
+            if self.news.is_some() && self.own(&occupied.name, hash).is_none() {
+                self.note(&occupied.name, false);
             }
         }
     }

@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "what tests share is a test, too")]
 
+mod counted;
+mod emitter;
 mod heartbeats;
 mod hostile;
 mod lifetime;
 mod lines;
+mod model;
 mod outage;
+mod reentrant;
+mod rooms;
 mod suite;
 mod support;
 mod wire;

@@ -32,6 +32,7 @@ on_each_bus! {
     sockets_of_all_nodes_join_leave_and_are_disconnected
     sockets_of_all_nodes_are_fetched
     every_socket_of_every_node_is_asked
+    a_socket_that_leaves_is_waited_for_no_longer_on_any_node
     only_sockets_on_other_nodes_are_asked
     of_an_answer_on_another_node_the_first_argument_comes
     programs_of_other_nodes_answer_once_each
@@ -195,6 +196,26 @@ async fn every_socket_of_every_node_is_asked(bus: LocalBus) {
     assert_eq!(answers, [r#"["b"]"#, r#"["c"]"#, r#"a["a",1]"#]);
     assert_eq!(b.log.take(), ["forget 100"], "all have answered");
     assert_eq!(c.log.take(), ["forget 100"], "nobody was asked");
+}
+
+async fn a_socket_that_leaves_is_waited_for_no_longer_on_any_node(bus: LocalBus) {
+    let [a, b, c] = nodes(&bus).await;
+    let [(stays, _), (leaves, _)] = [b.socket("b", &[]), b.socket("c", &[])];
+    let (last, _) = c.socket("d", &[]);
+    let (_, heard) = a.ask(&Target::default());
+    settle().await;
+    leaves.leave();
+    settle().await;
+    assert_eq!(heard.numbers(), (0, 3, 1, 0));
+    stays.answer(r#"["b"]"#);
+    last.leave();
+    settle().await;
+    assert_eq!(heard.numbers(), (0, 3, 2, 1));
+    assert_eq!((b.log.take(), c.log.take()), (vec!["forget 100".into()], vec!["forget 100".into()]));
+    // Nobody has left twice, or after an answer.
+    stays.leave();
+    settle().await;
+    assert_eq!(heard.numbers(), (0, 3, 2, 1));
 }
 
 async fn only_sockets_on_other_nodes_are_asked(bus: LocalBus) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tower_socketio_adapter::{
     Adapter, Answers, BoxFuture, Bus, BusError, Cluster, Flags, Frame, Frames, Handle, Home, Inbox, Incoming,
-    LocalBus, Member, Membership, Message, MessageKind, Offset, Outgoing, RemoteSocket, Room, ServerAnswer,
-    ServerAsk, Target, To,
+    LocalBus, Member, Membership, Message, MessageKind, Offset, Outgoing, Posting, RemoteSocket, Room,
+    ServerAnswer, ServerAsk, Sessions, Target, To,
 };
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -55,9 +55,14 @@ impl Node {
     }
 
     pub(crate) fn of(cluster: Cluster, namespace: &str) -> Self {
+        Self::with(cluster, namespace, false)
+    }
+
+    /// With `recovers` clients come back to any node.
+    pub(crate) fn with(cluster: Cluster, namespace: &str, recovers: bool) -> Self {
         let log = Log::default();
         let adapter = cluster.adapter(namespace);
-        let home = Arc::new(FakeHome { log: log.clone(), ..FakeHome::default() });
+        let home = Arc::new(FakeHome { log: log.clone(), recovers, ..FakeHome::default() });
         adapter.open(home.clone());
         Self { cluster, adapter, home, log }
     }
@@ -122,6 +127,21 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Answers all that it was asked.
+    pub(crate) fn answer_all(&self) {
+        while !self.asked.lock().unwrap().is_empty() {
+            self.answer("[1]");
+        }
+    }
+
+    /// Leaves without having answered anything.
+    pub(crate) fn leave(&self) {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.iter().for_each(|answers| answers.lost(&self.id));
+    }
+}
+
 impl Member for Socket {
     fn id(&self) -> &str {
         &self.id
@@ -159,6 +179,10 @@ impl Member for Socket {
 pub(crate) struct FakeHome {
     log: Log,
     acks: AtomicU64,
+    /// Whether the next broadcast is too much for it.
+    pub(crate) panics: AtomicBool,
+    /// Whether its clients come back to any node.
+    recovers: bool,
     /// What waits for an answer to an event between servers.
     pub(crate) waiting: Mutex<Vec<ServerAnswer>>,
 }
@@ -180,7 +204,12 @@ impl Home for FakeHome {
         _: Option<Offset>,
         deliver: &mut dyn FnMut(&Arc<Outgoing>),
     ) {
+        assert!(!self.panics.swap(false, Ordering::Relaxed), "a parser that is broken");
         deliver(&outgoing(args, attachments, None));
+    }
+
+    fn history(&self) -> Option<Duration> {
+        self.recovers.then_some(60 * SECOND)
     }
 
     fn question(&self, args: Bytes, attachments: Vec<Bytes>) -> Option<Arc<Outgoing>> {
@@ -256,6 +285,8 @@ pub(crate) enum Fate {
     Fail,
     /// The bus never says whether it took it.
     Hang,
+    /// It takes a while.
+    Late(Duration),
 }
 
 /// A bus on which things happen to the messages of one node.
@@ -269,13 +300,15 @@ pub(crate) struct Faulty {
     pub(crate) opening: Duration,
     /// How long it takes to count.
     pub(crate) counting: Duration,
+    /// Whether it says how many nodes a question has reached.
+    pub(crate) tells: bool,
 }
 
 impl Faulty {
     pub(crate) fn new(bus: &LocalBus, fate: impl Fn(&Message) -> Fate + Send + Sync + 'static) -> Self {
         let (deaf, rooms) = Default::default();
         let (opening, counting) = (Duration::ZERO, Duration::ZERO);
-        Self { inner: bus.clone(), fate: Arc::new(fate), deaf, rooms, opening, counting }
+        Self { inner: bus.clone(), fate: Arc::new(fate), deaf, rooms, opening, counting, tells: false }
     }
 
     /// A node on it can be made to end without a word.
@@ -328,7 +361,32 @@ impl Bus for Faulty {
             Fate::Refuse => Box::pin(async { Err(BusError::refused("too long")) }),
             Fate::Fail => Box::pin(async { Err(BusError::down("not now")) }),
             Fate::Hang => Box::pin(std::future::pending()),
+            Fate::Late(wait) => Box::pin(async move {
+                tokio::time::sleep(wait).await;
+                self.inner.publish(message, to).await
+            }),
         }
+    }
+
+    fn publish_all<'a>(
+        &'a self,
+        postings: &'a [Posting<'a>],
+    ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
+        Box::pin(async move {
+            let mut results = Vec::new();
+            for posting in postings {
+                match (self.fate)(posting.message) {
+                    Fate::Late(wait) if self.tells => tokio::time::sleep(wait).await,
+                    Fate::Pass if self.tells => {}
+                    _ => {
+                        results.push(self.publish(posting.message, posting.to).await);
+                        continue;
+                    }
+                }
+                results.extend(self.inner.publish_all(&[*posting]).await);
+            }
+            results
+        })
     }
 
     fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
@@ -344,6 +402,10 @@ impl Bus for Faulty {
             tokio::time::sleep(self.counting).await;
             self.inner.count(namespace).await
         })
+    }
+
+    fn sessions(&self) -> Option<&dyn Sessions> {
+        self.inner.sessions()
     }
 
     fn room_opened(&self, namespace: &str, _: &str, room: &str) {

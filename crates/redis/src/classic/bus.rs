@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use redis::cmd;
+use redis::{Cmd, cmd};
 use tower_socketio_adapter::{BoxFuture, Bus, BusError, Inbox, Membership, Message, Offset, Posting, To};
 
 use super::asks::Asks;
@@ -25,6 +25,13 @@ impl ClassicBus {
         let reader = Translator::new(style.clone(), asks.clone(), commands.clone());
         let subscriptions = Subscriptions::new(plan, commands.clone(), reader);
         Self { commands, subscriptions, style, asks }
+    }
+
+    /// Makes the command that counts the nodes of a namespace.
+    fn numsub(&self, namespace: &str) -> Cmd {
+        let mut numsub = cmd("PUBSUB");
+        numsub.arg("NUMSUB").arg(self.style.channels.requests(namespace));
+        numsub
     }
 
     /// `None` if there is nothing to publish.
@@ -74,7 +81,11 @@ impl Bus for ClassicBus {
         &'a self,
         postings: &'a [Posting<'a>],
     ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
-        Box::pin(async move { self.commands.publish(postings.iter().map(|posting| self.job(posting))).await })
+        let twins = |namespace: &str| self.subscriptions.twins(namespace);
+        let heard = |namespace: &str| self.numsub(namespace);
+        Box::pin(
+            async move { self.commands.publish(postings, |posting| self.job(posting), heard, twins).await },
+        )
     }
 
     fn close<'a>(&'a self, namespace: &'a str, node: &'a str) -> BoxFuture<'a, ()> {
@@ -86,9 +97,8 @@ impl Bus for ClassicBus {
     }
 
     fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
-        let mut numsub = cmd("PUBSUB");
-        numsub.arg("NUMSUB").arg(self.style.channels.requests(namespace));
         Box::pin(async move {
+            let numsub = self.numsub(namespace);
             // In a cluster others may have subscribed on a replica.
             let counts = self.commands.run_everywhere(&numsub, true).await.map_err(BusError::down)?;
             Ok(sum_subscribers(&counts) + self.subscriptions.twins(namespace))

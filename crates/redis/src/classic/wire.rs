@@ -19,6 +19,8 @@ pub(super) mod kind {
     pub(crate) const BROADCAST: u64 = 7;
     pub(crate) const BROADCAST_CLIENT_COUNT: u64 = 8;
     pub(crate) const BROADCAST_ACK: u64 = 9;
+    /// Ours alone: Node passes it over.
+    pub(crate) const CLIENT_LOST: u64 = 100;
 }
 
 #[derive(Deserialize)]
@@ -159,6 +161,8 @@ impl<'de> Deserialize<'de> for Name {
 }
 
 /// `null` is an answer, and nothing is none.
-fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+pub(super) fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::commands::is;
+use super::commands::{is, owner_of};
 use super::subscriber::{Inner, Kind};
 use super::topology::Address;
 
@@ -107,19 +107,22 @@ impl Inner {
     async fn place(self: &Arc<Self>, names: Vec<&str>) -> RedisResult<()> {
         let mut left = names;
         let mut last = RedisError::from((ErrorKind::Io, "nothing was subscribed to"));
+        let (mut then, mut owner) = (Instant::now(), None);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 sleep(MOVING * (1 << (attempt - 1))).await;
-                self.commands.refresh().await?;
+                self.commands.refresh_since(then, owner.take()).await?;
+                then = Instant::now();
             }
             let by_node = self.by_node(left).await?;
             let results = join_all(by_node.iter().map(|(node, names)| self.place_on(node, names))).await;
             left = Vec::new();
-            for (result, names) in results.into_iter().zip(by_node.values()) {
+            for (result, (node, names)) in results.into_iter().zip(&by_node) {
                 for (result, name) in result?.into_iter().zip(names) {
                     match result {
                         Ok(()) => {}
                         Err(error) if is(&error, ServerErrorKind::Moved) => {
+                            owner = owner_of(&error, node).or(owner);
                             last = error;
                             left.push(*name);
                         }

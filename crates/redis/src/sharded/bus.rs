@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use redis::cmd;
+use redis::{Cmd, cmd};
 use tower_socketio_adapter::{BoxFuture, Bus, BusError, Inbox, Membership, Message, Offset, Posting, To};
 
 use super::channels::Channels;
 use crate::connection::{Commands, Delivery, Kind, Plan};
 use crate::counting::sum_subscribers;
+use crate::envelopes::bring;
 use crate::subscriptions::{Reader, Seat, Subscriptions, Topic};
 
 /// Carries envelopes by `SPUBLISH`.
@@ -23,6 +24,13 @@ impl ShardedBus {
     pub(super) fn new(plan: Arc<Plan>, commands: Arc<Commands>, channels: Channels) -> Self {
         let subscriptions = Subscriptions::new(plan, commands.clone(), Envelopes(channels.clone()));
         Self { commands, subscriptions, channels }
+    }
+
+    /// Makes the command that counts the nodes of a namespace.
+    fn numsub(&self, namespace: &str) -> Cmd {
+        let mut numsub = cmd("PUBSUB");
+        numsub.arg("SHARDNUMSUB").arg(self.channels.main(namespace));
+        numsub
     }
 }
 
@@ -57,9 +65,9 @@ impl Bus for ShardedBus {
         postings: &'a [Posting<'a>],
     ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
         Box::pin(async move {
-            let jobs =
-                postings.iter().map(|posting| self.channels.publish(posting.message, posting.to).map(Some));
-            self.commands.publish(jobs).await
+            let job = |posting: &Posting<'_>| self.channels.publish(posting.message, posting.to).map(Some);
+            let twins = |namespace: &str| self.subscriptions.twins(namespace);
+            self.commands.publish(postings, job, |namespace| self.numsub(namespace), twins).await
         })
     }
 
@@ -72,10 +80,8 @@ impl Bus for ShardedBus {
     }
 
     fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
-        let channel = self.channels.main(namespace);
-        let mut numsub = cmd("PUBSUB");
-        numsub.arg("SHARDNUMSUB").arg(&channel);
         Box::pin(async move {
+            let (channel, numsub) = (self.channels.main(namespace), self.numsub(namespace));
             let counts = self.commands.run_around(&channel, &numsub).await.map_err(BusError::down)?;
             Ok(sum_subscribers(&counts) + self.subscriptions.twins(namespace))
         })
@@ -96,12 +102,6 @@ impl Reader for Envelopes {
     }
 
     fn read(&self, delivery: &Delivery, seat: &Seat, inbox: &Inbox, _: &Subscriptions) {
-        match Message::decode(&delivery.payload) {
-            Ok(mut message) => {
-                message.namespace.get_or_insert_with(|| seat.namespace.clone());
-                inbox.message(message.into());
-            }
-            Err(error) => tracing::debug!(target: "socketio::adapter", %error, "no message"),
-        }
+        bring(delivery, seat, inbox);
     }
 }

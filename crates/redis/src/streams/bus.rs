@@ -54,17 +54,14 @@ impl Bus for StreamsBus {
     fn count<'a>(&'a self, namespace: &'a str) -> BoxFuture<'a, Result<usize, BusError>> {
         Box::pin(async move {
             let channel = self.0.options.names.public_channel(namespace);
-            let (mut command, is_sharded) = (cmd("PUBSUB"), self.0.options.sharded);
-            command.arg(if is_sharded { "SHARDNUMSUB" } else { "NUMSUB" }).arg(&channel);
-            let answers = match is_sharded {
+            let command = self.0.options.numsub(namespace);
+            let answers = match self.0.options.sharded {
                 true => self.0.commands.run_around(&channel, &command).await,
                 // In a cluster others may have subscribed on a replica.
                 false => self.0.commands.run_everywhere(&command, true).await,
             };
             let answers = answers.map_err(BusError::down)?;
-            // Several nodes of this program are one subscriber.
-            let here = self.0.positions().nodes(namespace).saturating_sub(1);
-            Ok(sum_subscribers(&answers) + here)
+            Ok(sum_subscribers(&answers) + self.0.twins(namespace))
         })
     }
 

@@ -20,6 +20,20 @@ struct Opening<'a> {
     done: bool,
 }
 
+/// Ends a subscription when it is dropped.
+struct Closing<'a> {
+    inner: &'a Inner,
+    namespace: &'a str,
+    node: &'a str,
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.inner.positions().close(self.namespace, self.node);
+        self.inner.wake.send_replace(());
+    }
+}
+
 impl Inner {
     /// Subscribes a node, and resolves when it has heard everything up to now.
     ///
@@ -68,8 +82,8 @@ impl Inner {
 
     /// Ends a subscription.
     pub(super) async fn close(&self, namespace: &str, node: &str) {
-        self.positions().close(namespace, node);
-        self.wake.send_replace(());
+        // Last, as what comes on the channels until then is for it.
+        let _closing = Closing { inner: self, namespace, node };
         self.channels.close(&Seat::new(namespace, node)).await;
     }
 
@@ -101,6 +115,11 @@ impl Inner {
                 }
                 Err(error) => inner.interrupt(&namespace, &node, Some(error)),
             }
+        });
+        let (inner, Seat { namespace, node }) = (Arc::downgrade(self), seat.clone());
+        let inbox = inbox.with_malformed(move || {
+            let inbox = inner.upgrade().and_then(|inner| inner.positions().inbox(&namespace, &node));
+            inbox.into_iter().for_each(|inbox| inbox.malformed());
         });
         self.channels.open(seat, inbox, topics).await
     }

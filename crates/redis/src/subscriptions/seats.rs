@@ -46,6 +46,8 @@ struct State {
 struct Subscribed {
     /// By whom it is wanted.
     seats: Vec<Seat>,
+    /// Who wants it no more, and hears of it until the server has confirmed that.
+    ending: Vec<(Seat, Inbox)>,
     standing: Standing,
     /// Whether it stands in the queue.
     queued: bool,
@@ -130,12 +132,27 @@ impl Seats {
         inbox
     }
 
-    /// The seat ends; returns its topics.
+    /// The seat ends, of which the server is to be told. Returns of what it hears until it is [gone](Self::gone).
     pub(super) fn remove(&mut self, seat: &Seat) -> Vec<Topic> {
-        let topics = self.seats.get(seat).map(|state| state.topics.iter().cloned().collect());
-        self.leave(seat);
+        let topics = self.seats.get(seat).map(|state| Vec::from_iter(state.topics.iter().cloned()));
+        let inbox = self.leave(seat);
         self.seats.remove(seat);
-        topics.unwrap_or_default()
+        let Some((inbox, topics)) = inbox.zip(topics) else { return Vec::new() };
+        for topic in &topics {
+            if let Some(subscribed) = self.topics.get_mut(topic) {
+                subscribed.ending.push((seat.clone(), inbox.clone()));
+            }
+        }
+        topics
+    }
+
+    /// A seat that has ended hears nothing any more.
+    pub(super) fn gone(&mut self, seat: &Seat, topics: &[Topic]) {
+        for topic in topics {
+            if let Some(subscribed) = self.topics.get_mut(topic) {
+                subscribed.ending.retain(|(ending, _)| ending != seat);
+            }
+        }
     }
 
     /// Notes a local room; returns whether there is something to subscribe to.
@@ -180,7 +197,7 @@ impl Seats {
     pub(super) fn hearers(&self, topic: &Topic) -> Vec<(Seat, Inbox)> {
         let Some(subscribed) = self.topics.get(topic) else { return Vec::new() };
         let inbox = |seat: &Seat| Some((seat.clone(), self.seats.get(seat)?.inbox.clone()?));
-        subscribed.seats.iter().filter_map(inbox).collect()
+        subscribed.seats.iter().filter_map(inbox).chain(subscribed.ending.iter().cloned()).collect()
     }
 
     /// Returns what to tell the server next, `None` if everything is as it should be.

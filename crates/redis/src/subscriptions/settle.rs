@@ -87,16 +87,17 @@ impl Subscriptions {
         }
     }
 
-    /// Ends a seat and its subscriptions, and waits for that.
+    /// Ends a seat and its subscriptions; what was published before comes to it until that is confirmed.
     ///
     /// # Cancel safety
     ///
-    /// They end all the same.
+    /// They end all the same, and nothing comes any more.
     pub(crate) async fn close(&self, seat: &Seat) {
         let mut progress = self.progress.subscribe();
         let topics = self.seats().remove(seat);
+        let ending = Ending { subscriptions: self, seat, topics };
         self.changed.notify_one();
-        while !self.seats().are_settled(&topics) && progress.changed().await.is_ok() {}
+        while !self.seats().are_settled(&ending.topics) && progress.changed().await.is_ok() {}
     }
 
     pub(crate) fn room_opened(&self, seat: &Seat, room: &str) {
@@ -154,6 +155,19 @@ impl Subscriptions {
 
     fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A seat that still hears.
+struct Ending<'a> {
+    subscriptions: &'a Subscriptions,
+    seat: &'a Seat,
+    topics: Vec<Topic>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.subscriptions.seats().gone(self.seat, &self.topics);
     }
 }
 

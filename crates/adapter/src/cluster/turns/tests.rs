@@ -91,6 +91,26 @@ fn one(text: &str, place: Option<u64>) -> (String, Option<u64>) {
 }
 
 #[test]
+fn what_is_just_being_delivered_is_still_waited_for() {
+    let node = Arc::new(Node::new());
+    let (entered, left) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let (enters, leaves) = (entered.clone(), left.clone());
+    let delivering = node.clone();
+    let delivers = thread::spawn(move || {
+        let then = Box::new(move || {
+            enters.wait();
+            leaves.wait();
+        });
+        delivering.turns.then(then, Some(delivering.way()));
+    });
+    entered.wait();
+    assert!(node.turns.is_waiting());
+    left.wait();
+    delivers.join().unwrap();
+    assert!(!node.turns.is_waiting());
+}
+
+#[test]
 fn equal_broadcasts_are_told_apart_when_some_of_them_did_not_wait() {
     let node = Node::new();
     node.emit("tick");

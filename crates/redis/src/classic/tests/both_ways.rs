@@ -15,7 +15,7 @@ fn across(message: &Message, to: To<'_>) -> Message {
     }
     if publication.channel.starts_with("socket.io-request#") {
         match request(&publication.payload, &there) {
-            Some(Asked::Message(message)) => return message,
+            Ok(Asked::Message(message)) => return message,
             other => panic!("{other:?}"),
         }
     }
@@ -58,6 +58,7 @@ fn every_kind_of_message_comes_across() {
         (MessageKind::FetchSocketsResponse, json!({ "requestId": "r", "sockets": sockets }), false),
         (MessageKind::ServerSideEmitResponse, json!({ "requestId": "r", "packet": packet["data"][1] }), true),
         (MessageKind::BroadcastClientCount, json!({ "requestId": "r", "clientCount": 3 }), false),
+        (MessageKind::ClientLost, json!({ "requestId": "r" }), false),
         (MessageKind::BroadcastAck, json!({ "requestId": "r", "packet": packet["data"][1] }), true),
     ] {
         let attachments: &[&'static [u8]] = if attached { &[&[1, 2, 3]] } else { &[] };

@@ -167,7 +167,7 @@ fn what_the_format_does_not_have_is_not_published() {
 
 #[test]
 fn data_that_is_not_what_it_should_be_is_refused() {
-    for number in [3, 4, 5, 6, 7, 8, 9, 10, 11, 12] {
+    for number in [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 100] {
         let kind = MessageKind::from_number(number).unwrap();
         for data in ["", "{}", "[]", "nonsense", r#"{"packet":1,"opts":2}"#] {
             assert!(style().write(&message(kind, "us", data, &[]), To::All).is_err(), "{kind:?} {data}");

@@ -108,3 +108,35 @@ async fn an_attempt_that_nobody_waited_for_is_no_news_later() {
     let again = async { tokio::join!(commands.run(job("B")), server.accept()).0 };
     timeout(LONG, again).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_key_that_has_just_moved_is_followed_however_fresh_the_last_news_is() {
+    let server = Server::new().await;
+    let commands = Commands::new(server.plan_of_cluster());
+    server.refuse("XADD", &format!("-MOVED 12182 {}", server.address()));
+    let moving = async {
+        let mut client = server.accept().await;
+        client.command("CLUSTER").await;
+        server.hold("CLUSTER");
+        client.command("XADD").await;
+        client.command("CLUSTER").await;
+        server.allow();
+        server.release();
+        client
+    };
+    let run = async { tokio::join!(commands.run(Job::new("foo", cmd("XADD"))), moving).0 };
+    timeout(LONG, run).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_says_where_a_key_has_moved_to_is_believed() {
+    // One that is no part of the cluster any more and does not know, and the other, which has everything.
+    let (stale, owner) = (Server::new().await, Server::new().await);
+    let commands = Commands::new(stale.plan_of_cluster());
+    stale.refuse("XADD", &format!("-MOVED 12182 {}", owner.address()));
+    let accepting = async { (stale.accept().await, owner.accept().await) };
+    let run = async { tokio::join!(commands.run(Job::new("foo", cmd("XADD"))), accepting) };
+    let (result, (_, mut client)) = timeout(LONG, run).await.unwrap();
+    result.unwrap();
+    client.command("XADD").await;
+}

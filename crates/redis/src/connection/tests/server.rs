@@ -21,7 +21,7 @@ pub(crate) struct Server {
 #[derive(Default)]
 struct Rules {
     /// They are answered by this line.
-    refused: HashMap<&'static str, &'static str>,
+    refused: HashMap<&'static str, String>,
     /// They and all behind them wait.
     held: HashSet<&'static str>,
 }
@@ -62,8 +62,17 @@ impl Server {
     }
 
     /// Commands of this name are answered by this line.
-    pub(super) fn refuse(&self, name: &'static str, line: &'static str) {
-        self.rules.send_modify(|rules| rules.refused.extend([(name, line)]));
+    pub(super) fn refuse(&self, name: &'static str, line: &str) {
+        self.rules.send_modify(|rules| rules.refused.extend([(name, line.to_owned())]));
+    }
+
+    /// Nothing is refused any more.
+    pub(super) fn allow(&self) {
+        self.rules.send_modify(|rules| rules.refused.clear());
+    }
+
+    pub(super) fn address(&self) -> String {
+        self.url.trim_start_matches("redis://").to_owned()
     }
 
     /// Commands of this name are not answered, and none behind them.
@@ -129,7 +138,7 @@ async fn serve(
         while let Some((command, length)) = parse(&buffer) {
             buffer.drain(..length);
             let name = command[0].clone();
-            let refused = rules.borrow().refused.get(&*name).copied();
+            let refused = rules.borrow().refused.get(&*name).cloned();
             let answer = match (refused, &*name) {
                 (Some(line), _) => format!("{line}\r\n").into_bytes(),
                 (_, "SSUBSCRIBE") if command[1] == "refused" => b"-NOPERM no\r\n".to_vec(),

@@ -57,12 +57,32 @@ fn a_topic_is_subscribed_to_as_long_as_one_seat_wants_it() {
     }
     settle(&mut seats, &mut server);
     assert_eq!((seats.hearers(&topic("main")).len(), seats.open_in("/"), seats.open_in("/x")), (2, 2, 0));
-    seats.remove(&seat("a"));
+    let topics = seats.remove(&seat("a"));
     settle(&mut seats, &mut server);
-    assert_eq!((server.len(), seats.hearers(&topic("main")).len()), (1, 1));
+    assert_eq!((server.len(), seats.hearers(&topic("main")).len()), (1, 2));
+    seats.gone(&seat("a"), &topics);
+    assert_eq!(seats.hearers(&topic("main")).len(), 1);
     seats.remove(&seat("b"));
     settle(&mut seats, &mut server);
     assert!(server.is_empty() && seats.is_empty());
+}
+
+#[test]
+fn who_ends_hears_until_the_server_has_confirmed_that() {
+    let mut seats = Seats::default();
+    let hearers = |seats: &Seats| seats.hearers(&topic("main")).len();
+    seats.open(&seat("a"), inbox(), [topic("main")], |_| None);
+    let step = seats.step(9).unwrap();
+    seats.done(&step);
+    seats.remove(&seat("a"));
+    assert_eq!((hearers(&seats), seats.open_in("/")), (1, 0));
+    let step = seats.step(9).unwrap();
+    assert_eq!((step.subscribe, hearers(&seats)), (false, 1));
+    seats.done(&step);
+    assert!(hearers(&seats) == 0 && seats.is_empty());
+    // One that was never open, or is not any more, hears nothing.
+    seats.room_opened(&seat("b"), "r", Some(topic("r")));
+    assert!(seats.remove(&seat("b")).is_empty() && seats.is_empty());
 }
 
 #[test]
