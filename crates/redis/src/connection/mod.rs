@@ -22,6 +22,7 @@
 mod commands;
 mod dial;
 mod link;
+mod routes;
 mod server;
 mod shards;
 mod subscriber;
