@@ -1,56 +1,34 @@
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
-use futures_util::{StreamExt, stream};
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value, cmd};
+use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::dial::Plan;
 use super::link::Link;
+use super::routes::{Cluster, nobody};
 use super::topology::{Address, Topology};
 use crate::{ConnectError, RedisServer};
 
-/// How often a command follows a key that moves.
-const REDIRECTIONS: usize = 5;
-
-/// How long what a cluster says of itself is not asked again.
-const FRESH: Duration = Duration::from_millis(100);
-
-/// How long a node that is said to have a key may take to say what the cluster looks like, before others are asked.
-const OWNER: Duration = Duration::from_secs(1);
-
-/// How many nodes are asked at a time.
-const ASKED: usize = 3;
-
 /// A command, and the key or shard channel that says to which node of a cluster it goes; `None` if all are the same.
 pub(crate) struct Job {
-    key: Option<Vec<u8>>,
-    command: Cmd,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) command: Cmd,
 }
 
 /// Runs commands on one server, or on the nodes of a cluster.
 pub(crate) struct Commands {
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     /// The connection to the one server.
     single: Arc<Link>,
-    cluster: Mutex<Cluster>,
+    pub(super) cluster: Mutex<Cluster>,
     /// Whoever asks for the topology holds it.
-    refreshing: tokio::sync::Mutex<Option<Instant>>,
+    pub(super) refreshing: tokio::sync::Mutex<Option<Instant>>,
     /// Says that the topology is another one.
-    changes: watch::Sender<()>,
-}
-
-#[derive(Default)]
-struct Cluster {
-    links: HashMap<Address, Arc<Link>>,
-    topology: Arc<Topology>,
-    /// Whether the topology is to be asked for, as it may have changed.
-    stale: bool,
+    pub(super) changes: watch::Sender<()>,
 }
 
 impl Job {
@@ -176,212 +154,16 @@ impl Commands {
         answers.map(|(_, result)| result).collect()
     }
 
-    /// Connects for commands about a key that take as long as they take.
-    pub(crate) async fn dedicated(&self, key: impl AsRef<[u8]>) -> RedisResult<MultiplexedConnection> {
+    /// Connects for commands about a key that take as long as they take; also says where, in a cluster.
+    pub(crate) async fn dedicated(
+        &self,
+        key: impl AsRef<[u8]>,
+    ) -> RedisResult<(MultiplexedConnection, Option<Address>)> {
         let node = match self.plan.is_cluster() {
             true => Some(self.primary(key.as_ref()).await?),
             false => None,
         };
-        self.plan.dial(node.as_ref(), None, None).await
-    }
-
-    /// Returns the primary of a key or shard channel, as far as is known.
-    pub(super) async fn primary(&self, key: &[u8]) -> RedisResult<Address> {
-        self.topology().await?.primary(key).cloned().ok_or_else(nobody)
-    }
-
-    /// Returns what is known of the cluster.
-    pub(super) async fn topology(&self) -> RedisResult<Arc<Topology>> {
-        let (known, stale) = {
-            let cluster = self.cluster();
-            (cluster.topology.clone(), cluster.stale)
-        };
-        if known.nodes.is_empty() {
-            return self.refresh().await;
-        }
-        // While most nodes are there, what is known is better than nothing.
-        Ok(if stale { self.refresh().await.unwrap_or(known) } else { known })
-    }
-
-    /// Asks the cluster what it looks like now, unless it has just said so.
-    pub(super) async fn refresh(&self) -> RedisResult<Arc<Topology>> {
-        self.ask_around(None, |asked| asked.elapsed() < FRESH).await
-    }
-
-    /// Asks it because a key was not where it was looked for then; first the node that is said to have it, as the one that was
-    /// asked before may know no better.
-    pub(super) async fn refresh_since(
-        &self,
-        then: Instant,
-        owner: Option<Address>,
-    ) -> RedisResult<Arc<Topology>> {
-        self.ask_around(owner, |asked| asked > then).await
-    }
-
-    async fn ask_around(
-        &self,
-        first: Option<Address>,
-        is_fresh: impl Fn(Instant) -> bool,
-    ) -> RedisResult<Arc<Topology>> {
-        let mut refreshed = self.refreshing.lock().await;
-        if refreshed.is_some_and(is_fresh) {
-            return Ok(self.cluster().topology.clone());
-        }
-        let owner = match first {
-            Some(node) => timeout(OWNER, self.ask_for_topology(node)).await.ok().and_then(Result::ok),
-            None => None,
-        };
-        let topology = match owner {
-            Some(topology) => topology,
-            None => self.ask_anybody().await?,
-        };
-        let topology = Arc::new(topology);
-        let former = {
-            let mut cluster = self.cluster();
-            cluster.links.retain(|node, _| topology.nodes.contains(node));
-            cluster.stale = false;
-            std::mem::replace(&mut cluster.topology, topology.clone())
-        };
-        *refreshed = Some(Instant::now());
-        if former != topology {
-            self.changes.send_replace(());
-        }
-        Ok(topology)
-    }
-
-    /// Asks all nodes that are known, and takes the first answer.
-    async fn ask_anybody(&self) -> RedisResult<Topology> {
-        let mut nodes = self.cluster().topology.nodes.clone();
-        nodes.extend(self.plan.seeds());
-        let mut last = nobody();
-        // One that hangs, for which the others have a successor, does not hold this up.
-        let mut answers = stream::iter(nodes).map(|node| self.ask_for_topology(node)).buffer_unordered(ASKED);
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(topology) => return Ok(topology),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    async fn ask_for_topology(&self, node: Address) -> RedisResult<Topology> {
-        let mut slots = cmd("CLUSTER");
-        slots.arg("SLOTS");
-        let answer = run_on(&self.link(&node), &[&slots]).await.pop().expect("each command has a result");
-        let topology = Topology::read(&answer?, &node);
-        if topology.nodes.is_empty() { Err(nobody()) } else { Ok(topology) }
-    }
-
-    /// Tells from now on when the topology has become another one.
-    pub(super) fn changes(&self) -> watch::Receiver<()> {
-        self.changes.subscribe()
-    }
-
-    /// The cluster may have changed.
-    pub(super) fn doubt(&self) {
-        self.cluster().stale = true;
-    }
-
-    async fn run_on_cluster(&self, jobs: Vec<Job>) -> Vec<RedisResult<Value>> {
-        let mut results: Vec<_> = jobs.iter().map(|_| Err(nobody())).collect();
-        let mut left: Vec<usize> = (0..jobs.len()).collect();
-        let mut topology = self.topology().await;
-        for _ in 0..REDIRECTIONS {
-            let known = match &topology {
-                Ok(topology) => topology.clone(),
-                Err(error) => {
-                    left.iter().for_each(|&at| results[at] = Err(error.clone()));
-                    return results;
-                }
-            };
-            let now = Instant::now();
-            let (moved, owner) = self.run_once(&jobs, &left, &known, &mut results).await;
-            if moved.is_empty() {
-                break;
-            }
-            left = moved;
-            topology = self.refresh_since(now, owner).await;
-        }
-        results
-    }
-
-    /// Runs jobs where their keys are said to be; returns those that have to be run elsewhere, and where one of them has.
-    async fn run_once(
-        &self,
-        jobs: &[Job],
-        left: &[usize],
-        topology: &Topology,
-        results: &mut [RedisResult<Value>],
-    ) -> (Vec<usize>, Option<Address>) {
-        let anywhere = self.anywhere(topology);
-        let mut by_node: Vec<(Address, Vec<usize>)> = Vec::new();
-        let (mut moved, mut owner) = (Vec::new(), None);
-        for &at in left {
-            let node = match &jobs[at].key {
-                Some(key) => topology.primary(key).cloned(),
-                None => anywhere.clone(),
-            };
-            let Some(node) = node else {
-                moved.push(at);
-                continue;
-            };
-            match by_node.iter_mut().find(|(address, _)| *address == node) {
-                Some((_, list)) => list.push(at),
-                None => by_node.push((node, vec![at])),
-            }
-        }
-        let runs = join_all(by_node.iter().map(|(node, list)| async {
-            let commands: Vec<_> = list.iter().map(|&at| &jobs[at].command).collect();
-            run_on(&self.link(node), &commands).await
-        }));
-        for ((node, list), run) in by_node.iter().zip(runs.await) {
-            for (&at, result) in list.iter().zip(run) {
-                match result {
-                    Err(error) if is(&error, ServerErrorKind::Moved) => {
-                        owner = owner_of(&error, node).or(owner);
-                        moved.push(at);
-                    }
-                    Err(error) if is(&error, ServerErrorKind::Ask) => {
-                        results[at] = self.ask(&error, node, &jobs[at].command).await;
-                    }
-                    result => {
-                        let broken = result.as_ref().is_err_and(RedisError::is_io_error);
-                        results[at] = result;
-                        if broken {
-                            // The primary may be another one by now; what was sent is not sent again.
-                            self.doubt();
-                        }
-                    }
-                }
-            }
-        }
-        moved.sort_unstable();
-        (moved, owner)
-    }
-
-    /// Returns the primary for what any of them takes: always the same one, as long as it is there.
-    fn anywhere(&self, topology: &Topology) -> Option<Address> {
-        let primaries = topology.primaries();
-        let within_reach = primaries.iter().find(|primary| !self.link(primary).is_down());
-        within_reach.or(primaries.first()).cloned()
-    }
-
-    /// Runs a command on the node that a slot is on its way to.
-    async fn ask(&self, error: &RedisError, asked: &Address, command: &Cmd) -> RedisResult<Value> {
-        let Some(node) = owner_of(error, asked) else { return Err(error.clone()) };
-        let results = run_on(&self.link(&node), &[&cmd("ASKING"), command]).await;
-        results.into_iter().next_back().expect("each command has a result")
-    }
-
-    fn link(&self, node: &Address) -> Arc<Link> {
-        let mut cluster = self.cluster();
-        let link = || Link::new(self.plan.clone(), Some(node.clone()));
-        cluster.links.entry(node.clone()).or_insert_with(link).clone()
-    }
-
-    fn cluster(&self) -> std::sync::MutexGuard<'_, Cluster> {
-        self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok((self.plan.dial(node.as_ref(), None, None).await?, node))
     }
 }
 
@@ -392,7 +174,7 @@ impl fmt::Debug for Commands {
 }
 
 /// Runs commands on one server in one round trip.
-async fn run_on(link: &Arc<Link>, commands: &[&Cmd]) -> Vec<RedisResult<Value>> {
+pub(super) async fn run_on(link: &Arc<Link>, commands: &[&Cmd]) -> Vec<RedisResult<Value>> {
     let mut pipeline = Pipeline::with_capacity(commands.len());
     for command in commands {
         pipeline.add_command((*command).clone());
@@ -401,17 +183,4 @@ async fn run_on(link: &Arc<Link>, commands: &[&Cmd]) -> Vec<RedisResult<Value>> 
         Ok(values) => values.into_iter().map(Value::extract_error).collect(),
         Err(error) => commands.iter().map(|_| Err(error.clone())).collect(),
     }
-}
-
-pub(super) fn is(error: &RedisError, kind: ServerErrorKind) -> bool {
-    error.kind() == ErrorKind::Server(kind)
-}
-
-/// Where the node that was asked says that a key is.
-pub(super) fn owner_of(error: &RedisError, asked: &Address) -> Option<Address> {
-    error.redirect_node().and_then(|(node, _)| Address::parse(node, asked))
-}
-
-fn nobody() -> RedisError {
-    RedisError::from((ErrorKind::ClusterConnectionNotFound, "no node of the cluster has the key"))
 }

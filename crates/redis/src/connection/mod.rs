@@ -22,6 +22,7 @@
 mod commands;
 mod dial;
 mod link;
+mod routes;
 mod server;
 mod shards;
 mod subscriber;
@@ -32,6 +33,7 @@ pub(crate) use commands::{Commands, Job};
 pub(crate) use dial::Plan;
 pub use server::RedisServer;
 pub(crate) use subscriber::{Delivery, Kind, Sink, Subscriber};
+pub(crate) use topology::Address;
 
 #[cfg(test)]
 pub(crate) mod tests;

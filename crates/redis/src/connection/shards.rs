@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::commands::{is, owner_of};
+use super::routes::{is, owner_of};
 use super::subscriber::{Inner, Kind};
 use super::topology::Address;
 

@@ -17,7 +17,7 @@ use super::id;
 use super::inner::Inner;
 use super::names::Number;
 use super::positions::{Positions, Recipient};
-use crate::connection::Job;
+use crate::connection::{Address, Job};
 
 /// How much longer than it may block a read takes at most; then the connection is given up.
 const GRACE: Duration = Duration::from_secs(5);
@@ -34,6 +34,10 @@ pub(super) struct Reader {
     stream: Number,
     name: String,
     connection: MultiplexedConnection,
+    /// Where that leads, in a cluster.
+    node: Option<Address>,
+    /// Tells when a cluster has changed.
+    changes: watch::Receiver<()>,
     wake: watch::Receiver<()>,
     /// Whether it was said that entries are missing; it is said again when there was nothing left to read meanwhile.
     reported: bool,
@@ -52,10 +56,11 @@ impl Reader {
         let [last, time] = inner.commands.run_all(jobs).await.try_into().expect("each job has a result");
         let last = entries(last?)?.first().map_or(Offset::ZERO, |entry| entry.id);
         let (now, _) = commands::now(time?, Duration::ZERO)?;
-        let connection = inner.commands.dedicated(&name).await?;
+        let changes = inner.commands.changes();
+        let (connection, node) = inner.commands.dedicated(&name).await?;
         let wake = inner.wake.subscribe();
         let is_shorter = inner.positions().begin(stream, last, now);
-        let mut reader = Self { inner, stream, name, connection, wake, reported: false };
+        let mut reader = Self { inner, stream, name, connection, node, changes, wake, reported: false };
         if is_shorter {
             reader.report("the stream ends before what was read last: entries may be missing");
         }
@@ -98,6 +103,12 @@ impl Reader {
                             return Ok(());
                         }
                         scanning = true;
+                    }
+                    // The server may hang, and another one be in its place.
+                    Ok(()) = self.changes.changed() => {
+                        if self.inner.commands.has_moved(&self.name, self.node.as_ref()) {
+                            return Err(RedisError::from((ErrorKind::Io, "the stream is on another server")));
+                        }
                     }
                 }
             };

@@ -129,6 +129,36 @@ async fn a_key_that_has_just_moved_is_followed_however_fresh_the_last_news_is() 
 }
 
 #[tokio::test]
+async fn a_cluster_is_asked_again_after_a_node_was_not_waited_for() {
+    let server = Server::new().await;
+    let commands = Commands::new(server.plan_of_cluster());
+    let asked = async {
+        server.hold("HANGS");
+        let hangs = async {
+            let mut client = server.accept().await;
+            client.command("CLUSTER").await;
+            client.command("HANGS").await;
+            client
+        };
+        let mut client = tokio::select! {
+            client = hangs => client,
+            result = commands.run(Job::new("foo", cmd("HANGS"))) => unreachable!("{result:?}"),
+        };
+        server.release();
+        let runs = async {
+            loop {
+                commands.run(Job::new("foo", cmd("A"))).await.unwrap();
+            }
+        };
+        tokio::select! {
+            _ = client.command("CLUSTER") => {}
+            () = runs => {}
+        }
+    };
+    timeout(LONG, asked).await.unwrap();
+}
+
+#[tokio::test]
 async fn who_says_where_a_key_has_moved_to_is_believed() {
     // One that is no part of the cluster any more and does not know, and the other, which has everything.
     let (stale, owner) = (Server::new().await, Server::new().await);
