@@ -9,7 +9,9 @@ set -eu
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin
 PORT=${PORT:-3000} PORT_A=${PORT_A:-3001} PORT_B=${PORT_B:-3002} REDIS_PORT=${REDIS_PORT:-6380}
-command -v redis-server nginx >/dev/null || { echo "redis-server and nginx are needed" >&2; exit 1; }
+for program in redis-server redis-cli nginx; do
+    command -v "$program" >/dev/null || { echo "$program is needed" >&2; exit 1; }
+done
 if [ -z "${NODE:-}" ]; then
     cargo build --example cluster
     NODE=${CARGO_TARGET_DIR:-target}/debug/examples/cluster
@@ -61,5 +63,8 @@ until grep -q listening "$folder/node-$PORT_A.log" && grep -q listening "$folder
 done
 nginx -e stderr -p "$folder" -c "$folder/nginx.conf" &
 pids="$pids $!"
+# shellcheck disable=SC2086
+set -- $pids
+echo "end a node by: kill $2, or kill $3"
 echo "listening on http://localhost:$PORT"
 wait

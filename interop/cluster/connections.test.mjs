@@ -36,7 +36,6 @@ const prefix = "odd: prefix*";
 for (const [adapter, row] of [["classic", "G13"], ["sharded", "G13"], ["streams", "G14"]]) {
   everywhere(row, `${adapter} with TLS and a password`, onRedis({ tls: true, password: true }), { adapter });
   everywhere(row, `${adapter} with another prefix`, onRedis(), { adapter, prefix });
-  for (const program of REDISES.slice(1)) everywhere(row, `${adapter} on ${program}`, onRedis({ program }), { adapter });
 }
 everywhere("G13", "classic with answers on channels of their own", onRedis(), { adapter: "classic", "specific-responses": true });
 everywhere("G14", "streams with sharded channels", onRedis(), { adapter: "streams-sharded" });

@@ -2,23 +2,23 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe } from "node:test";
+import { REDISES } from "../support/engines-redis.mjs";
 import { range, same } from "../support/expect.mjs";
-import { each, names, reached, shared, until } from "./support/clusters.mjs";
+import { each, shared, until } from "./support/clusters.mjs";
+import { Everybody, LINES, LONG } from "./support/everybody.mjs";
 import { CLUSTER_NODE } from "./support/nodes.mjs";
 import { onPostgres, onRedis } from "./support/use.mjs";
 
-const LONG = 60_000;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** So many lines of the log are about one outage, whatever happens meanwhile: on each node, of each namespace two. */
-const LINES = 12;
-
-function faults(row, adapter, engine) {
-  describe(adapter, { concurrency: 1 }, () => {
+/** On servers that only claim to be like others what is most likely to be different is enough: `basic`. */
+function faults(row, adapter, engine, { on = "", basic = false } = {}) {
+  describe(`${adapter}${on}`, { concurrency: 1 }, () => {
     const kinds = ["rust", "rust", "rust"];
     const options = { adapter, namespaces: ["/"], "request-timeout": 3000 };
-    const cluster = shared(row, `faults, ${adapter}`, kinds, engine, options);
+    const cluster = shared(row, `faults, ${adapter}${on}`, kinds, engine, options);
     const fault = (name, body, timeout = 120_000) => each(cluster, name, body, { acting: [0], timeout });
+    const more = basic ? () => {} : fault;
     /** Streams keep what was said, whoever is away; the others bring it to those who are there. */
     const keeps = adapter === "streams";
 
@@ -28,18 +28,18 @@ function faults(row, adapter, engine) {
       const before = people.mark();
       await server.kill();
       await people.hearTheirOwn();
-      await until(async () => (await all(scene, "stats")).every(({ down }) => down), LONG);
+      await until(async () => (await people.stats()).every(({ down }) => down), LONG);
       await people.hearTheirOwn();
       await assert.rejects(scene.here.tell("fetch"));
       await server.restart();
       await people.hearEachOther();
       await cluster.complete(["/"]);
-      same((await all(scene, "stats")).map(({ down }) => down), [false, false, false]);
+      same((await people.stats()).map(({ down }) => down), [false, false, false]);
       people.once();
       people.fewLines(before);
     });
 
-    fault("an engine that hangs for 20 s holds nobody up, and nothing comes twice", async (scene) => {
+    more("an engine that hangs for 20 s holds nobody up, and nothing comes twice", async (scene) => {
       const people = await Everybody.of(scene);
       const { server } = cluster.engine;
       const before = people.mark();
@@ -75,7 +75,7 @@ function faults(row, adapter, engine) {
       people.fewLines(before, 5 * LINES);
     });
 
-    fault("what does not fit while the engine is away is not kept in memory", async (scene) => {
+    more("what does not fit while the engine is away is not kept in memory", async (scene) => {
       const people = await Everybody.of(scene);
       const { server } = cluster.engine;
       const before = people.mark();
@@ -110,7 +110,7 @@ function faults(row, adapter, engine) {
     });
 
     if (adapter !== "postgres") {
-      fault("an engine whose memory is spent is no reason to stop, and is told in one line", async (scene) => {
+      more("an engine whose memory is spent is no reason to stop, and is told in one line", async (scene) => {
         const people = await Everybody.of(scene);
         const { server } = cluster.engine;
         const before = people.mark();
@@ -128,7 +128,7 @@ function faults(row, adapter, engine) {
       });
     }
 
-    fault("a node that is killed while it is asked is not waited for longer than others are", async (scene) => {
+    more("a node that is killed while it is asked is not waited for longer than others are", async (scene) => {
       const people = await Everybody.of(scene);
       const [, second, third] = people.peers;
       people.peers.forEach((peer, i) => peer.socket.on("question", (ack) => ack(i)));
@@ -158,7 +158,7 @@ function faults(row, adapter, engine) {
       await again.hearEachOther();
     });
 
-    fault("a node that is slow hears what it missed meanwhile, and holds nobody up", async (scene) => {
+    more("a node that is slow hears what it missed meanwhile, and holds nobody up", async (scene) => {
       const people = await Everybody.of(scene, cluster.nodes);
       const slow = cluster.nodes[2];
       slow.signal("SIGSTOP");
@@ -178,72 +178,6 @@ function faults(row, adapter, engine) {
   });
 }
 
-/** A client on each node, in a room of its own and in one of all. */
-class Everybody {
-  static async of(scene, nodes = scene.nodes) {
-    const everybody = new Everybody();
-    Object.assign(everybody, { scene, nodes, rooms: names("everybody"), said: 0 });
-    everybody.peers = await Promise.all(nodes.map((on) => scene.peer(on)));
-    for (const peer of everybody.peers) {
-      await peer.call("join", everybody.rooms);
-      await reached(peer, nodes, "/", everybody.rooms);
-    }
-    return everybody;
-  }
-
-  /** What each node says reaches its own client, in the time given in ms. */
-  async hearTheirOwn(within = 5000) {
-    for (const [i, node] of this.nodes.entries()) {
-      const said = `own ${this.said++}`;
-      await node.tell("emit", { to: this.rooms, event: "news", args: [said] });
-      await until(() => this.peers[i].news.all.some(([came]) => came === said), within);
-    }
-  }
-
-  /** What each node says reaches the clients of all, sooner or later, and the next broadcast at once. */
-  async hearEachOther() {
-    for (const peer of this.peers) await reachedWithin(peer, this.nodes, this.rooms);
-    for (const node of this.nodes) {
-      const said = `all ${this.said++}`;
-      await node.tell("emit", { to: this.rooms, event: "news", args: [said] });
-      await Promise.all(this.peers.map((peer) => until(() => peer.news.all.some(([came]) => came === said))));
-    }
-  }
-
-  /** Nobody got anything twice. */
-  once() {
-    for (const { news } of this.peers) {
-      const texts = news.all.map(([text]) => text);
-      same(texts, [...new Set(texts)]);
-    }
-  }
-
-  mark() {
-    return this.nodes.map(({ log }) => log.length);
-  }
-
-  fewLines(before, most = LINES) {
-    for (const [i, node] of this.nodes.entries()) {
-      const lines = node.log.slice(before[i]);
-      assert.ok(lines.length <= most, `${lines.length} lines of ${node.name}:\n${lines.slice(0, 40).join("\n")}`);
-    }
-    this.scene.t.diagnostic(`log lines: ${this.nodes.map(({ log }, i) => log.length - before[i])}`);
-  }
-}
-
-async function reachedWithin(peer, nodes, rooms) {
-  const end = Date.now() + LONG;
-  for (;;) {
-    try {
-      return await reached(peer, nodes, "/", rooms);
-    } catch (error) {
-      if (Date.now() > end) throw error;
-    }
-  }
-}
-
-const all = (scene, command) => Promise.all(scene.nodes.map((node) => node.tell(command)));
-
 /** The memory of a node in bytes (Linux). */
 function size({ child }) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))[1]) * 1024;
@@ -256,5 +190,11 @@ if (CLUSTER_NODE) {
     faults("G13", "sharded", onRedis());
     faults("G14", "streams", onRedis());
     faults("G15", "postgres", onPostgres());
+    for (const program of REDISES.slice(1)) {
+      const like = { on: ` on ${program}`, basic: true };
+      faults("G13", "classic", onRedis({ program }), like);
+      faults("G13", "sharded", onRedis({ program }), like);
+      faults("G14", "streams", onRedis({ program }), like);
+    }
   });
 }

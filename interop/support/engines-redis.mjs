@@ -1,9 +1,9 @@
-// Redis, or Valkey: one server, six of them as a cluster, or one behind Sentinel.
+// Redis, or Valkey: one server, or one behind Sentinel.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Redis from "ioredis";
 import { authority } from "./certificate.mjs";
-import { find, folder, freePort, launch, run, until } from "./engines.mjs";
+import { find, folder, freePort, launch, until } from "./engines.mjs";
 
 /** The servers that are installed. */
 export const REDISES = ["redis-server", "valkey-server"].filter((name) => find(name));
@@ -106,37 +106,6 @@ class Server {
   }
 }
 
-/** A cluster of three primaries with a replica each: `urls` of all, `servers`, `primaries()` and `kill` of a server. */
-export async function redisCluster({ program = REDISES[0], more = [] } = {}) {
-  const words = async () => ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", await freePort()];
-  const servers = await Promise.all(
-    Array.from({ length: 6 }, async () => redis({ program, more: [...(await words()), ...more] })),
-  );
-  const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
-  await run([cli(program), "--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"]);
-  await until(async () => {
-    const infos = await Promise.all(servers.map((server) => server.tell("CLUSTER", "INFO")));
-    const replicas = await Promise.all(servers.map((server) => server.tell("INFO", "replication")));
-    return (
-      infos.every((info) => /cluster_state:ok/.test(info) && /cluster_known_nodes:6/.test(info)) &&
-      replicas.filter((info) => /role:slave[^]*master_link_status:up/.test(info)).length === 3
-    );
-  });
-  return {
-    servers,
-    urls: servers.map(({ url }) => url),
-    url: servers.map(({ url }) => url).join(","),
-    /** The servers that hold slots now. */
-    async primaries() {
-      const alive = servers.filter(({ client }) => client.status === "ready");
-      const infos = await Promise.all(alive.map((server) => server.tell("INFO", "replication")));
-      return alive.filter((_, i) => /role:master/.test(infos[i]));
-    },
-    cut: () => Promise.all(servers.map((server) => server.cut())),
-    stop: once(() => Promise.all(servers.map((server) => server.stop()))),
-  };
-}
-
 /** A primary with a replica, watched by a Sentinel that calls them `name`. */
 export async function sentinel({ program = REDISES[0], name = "main" } = {}) {
   const primary = await redis({ program });
@@ -164,9 +133,8 @@ export async function sentinel({ program = REDISES[0], name = "main" } = {}) {
   return { name, port, url: watch.url, primary, replica, watch, stop: once(stop) };
 }
 
-const cli = (program) => find(program.replace("-server", "-cli"));
-
-function once(stop) {
+/** What calls a function at most once. */
+export function once(stop) {
   let stopped;
   return () => (stopped ??= stop());
 }

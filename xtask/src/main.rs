@@ -5,6 +5,7 @@ mod check;
 mod chores;
 mod costs;
 mod fuzz;
+mod packages;
 mod tally;
 mod test;
 mod tools;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::chores::{Chores, Result};
+use crate::packages::{self, install};
 
 /// The oldest major version of Node.js on which the clients run.
 const OLDEST_NODE: u32 = 20;
@@ -17,8 +18,6 @@ const NODE: &str = "22.23.1";
 const PROXIES: [&str; 4] = ["nginx", "haproxy", "caddy", "openssl"];
 /// Where Debian has Postgres' programs: in a folder for each version, beside `PATH`.
 const POSTGRES: &str = "/usr/lib/postgresql";
-/// What Debian's packages ask before they start a service.
-const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// The first program of this name in `PATH`, or where Debian has servers.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
@@ -93,6 +92,11 @@ pub(crate) fn proxies(chores: &Chores) -> Result {
 pub(crate) fn engines(chores: &Chores) -> Result {
     require(chores, &["redis-server"], &["redis-server"])?;
     require(chores, &["redis-cli"], &["redis-tools"])?;
+    if find("valkey-server").is_none()
+        && let Err(error) = packages::install_newer(chores, "valkey-server", &["valkey-server"])
+    {
+        println!("left out: clusters are tested without Valkey, as {error}");
+    }
     if !has_postgres() {
         install(chores, "postgres", &["postgresql"])?;
     }
@@ -139,51 +143,6 @@ fn require(chores: &Chores, programs: &[&str], packages: &[&str]) -> Result<Path
         install(chores, programs[0], packages)?;
     }
     found().ok_or_else(|| format!("{} is missing, even after its installation", programs[0]).into())
-}
-
-/// Installs packages of Debian's, if we may.
-fn install(chores: &Chores, what: &str, packages: &[&str]) -> Result {
-    let user = chores.program("id", &["-u"]).output()?.stdout;
-    if user.trim_ascii() != b"0" || find("apt-get").is_none() {
-        let packages = packages.join(" ");
-        return Err(
-            format!("{what} is missing: install it, for example by `apt-get install {packages}`").into()
-        );
-    }
-    let _policy = NoServices::declare(chores)?;
-    let quiet = ["-qq", "-o", "DPkg::Lock::Timeout=300"];
-    chores.run(chores.program("apt-get", &quiet).arg("update"))?;
-    let mut command = chores.program("apt-get", &quiet);
-    command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
-    chores.run(command.env("DEBIAN_FRONTEND", "noninteractive"))
-}
-
-/// While this lives, packages do not start their services, whose ports are none of our business.
-struct NoServices {
-    /// Whether the policy is ours; somebody else's is left as it is.
-    ours: bool,
-}
-
-impl NoServices {
-    fn declare(chores: &Chores) -> Result<Self> {
-        if Path::new(POLICY).exists() {
-            return Ok(Self { ours: false });
-        }
-        fs::write(POLICY, "#!/bin/sh\nexit 101\n")?;
-        let policy = Self { ours: true };
-        chores.run(&mut chores.program("chmod", &["755", POLICY]))?;
-        Ok(policy)
-    }
-}
-
-impl Drop for NoServices {
-    fn drop(&mut self) {
-        if self.ours
-            && let Err(error) = fs::remove_file(POLICY)
-        {
-            eprintln!("{POLICY} is left behind: {error}");
-        }
-    }
 }
 
 /// The major version of the system's Node.js.

@@ -22,7 +22,7 @@
 //! A [`Cluster`] makes adapters that share their namespaces with other nodes: a broadcast reaches the sockets of all, and
 //! so do questions, joins, leaves and disconnects. What goes between them is carried by a [`Bus`], of which [`LocalBus`],
 //! for nodes inside one process, is here; [`bus`] says what others give. Each node knows its own sockets and rooms only,
-//! and asks when it needs to know of others.
+//! and asks when it needs to know of others. Programs that serve nobody speak to a cluster by an [`Emitter`].
 //!
 //! While the bus is down each node goes on alone. It is logged once, counted ([`Cluster::outages`]), and tried again
 //! until it is back; what was to be published meanwhile is not made up for.
@@ -50,10 +50,12 @@ pub use bus::{
     Bus, BusError, Inbox, Incoming, LocalBus, Membership, Message, MessageError, MessageKind, Offset,
     Posting, Sessions, StoredSession, To,
 };
-pub use cluster::Cluster;
+pub use cluster::{Cluster, EmitError, Emitter};
 pub use home::{Home, ServerAnswer};
 pub use local::LocalAdapter;
 pub use make::MakeAdapter;
 pub use member::{Answers, Member, RemoteSocket};
 pub use packet::{Encode, FORMS, Frame, Frames, Outgoing};
 pub use room::{IntoRooms, Room};
+#[doc(no_inline)]
+pub use tower_socketio_proto::socketio::EncodeError;

@@ -3,18 +3,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tower_socketio_adapter::Cluster;
+use tower_socketio_adapter::{Cluster, Emitter};
 
 use crate::bus::PostgresBus;
-use crate::emitter::PostgresEmitter;
-use crate::error::PostgresError;
+use crate::error::ConnectError;
 use crate::listener::Listener;
 use crate::note::Limits;
 use crate::publisher::Publisher;
 use crate::server::{self, Server};
 use crate::table::{Table, keep_clean};
 #[cfg(feature = "tls")]
-use crate::tls::Tls;
+use crate::tls::Trust;
 
 /// Joins a server with others, also with Node's, through a Postgres database.
 ///
@@ -23,15 +22,17 @@ use crate::tls::Tls;
 /// ```no_run
 /// use tower_socketio_postgres::PostgresAdapter;
 ///
-/// # async fn serve() -> Result<(), tower_socketio_postgres::PostgresError> {
+/// # async fn serve() -> Result<(), tower_socketio_postgres::ConnectError> {
 /// let cluster = PostgresAdapter::new("postgres://chat:secret@localhost/chat").connect().await?;
 /// // SocketIo::builder().adapter(cluster)
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "nothing is connected before `connect`"]
+#[derive(Clone)]
+#[must_use = "an adapter does nothing before `connect` or `emitter`"]
 pub struct PostgresAdapter {
-    config: Result<Config, PostgresError>,
+    /// `None` if the connection string is none.
+    config: Option<Config>,
     channel_prefix: String,
     table_name: String,
     create_table: bool,
@@ -41,11 +42,14 @@ pub struct PostgresAdapter {
     connect_timeout: Duration,
     probe_interval: Duration,
     #[cfg(feature = "tls")]
-    tls: Option<Result<Tls, PostgresError>>,
+    tls: Option<Trust>,
 }
 
 /// Intervals are not shorter, so that they are intervals.
 const SHORTEST: Duration = Duration::from_millis(100);
+
+/// Nothing is waited for longer: a day.
+const LONGEST: Duration = Duration::from_secs(60 * 60 * 24);
 
 impl PostgresAdapter {
     /// Names the database by a connection string, `postgres://user:password@host:port/database` or
@@ -53,7 +57,7 @@ impl PostgresAdapter {
     ///
     /// `sslmode=require` asks for TLS, which needs the Cargo feature `tls`; `verify-ca` and `verify-full` are the same, as
     /// the certificate is always verified, with its name. Otherwise the connection is in plain text, whatever the server
-    /// offers.
+    /// offers. To the database the program is `tower-socketio` if there is no `application_name`.
     pub fn new(connection: impl AsRef<str>) -> Self {
         Self::build(server::parse(connection.as_ref()))
     }
@@ -62,10 +66,10 @@ impl PostgresAdapter {
     ///
     /// TLS is used as for [`new`](Self::new).
     pub fn from_config(config: Config) -> Self {
-        Self::build(Ok(config))
+        Self::build(Some(config))
     }
 
-    fn build(config: Result<Config, PostgresError>) -> Self {
+    fn build(config: Option<Config>) -> Self {
         Self {
             config,
             channel_prefix: "socket.io".to_owned(),
@@ -119,42 +123,44 @@ impl PostgresAdapter {
         self
     }
 
-    /// How long messages stay in the table, and how often older ones are removed (default: 30 s; at least 100 ms).
+    /// How long messages stay in the table, and how often older ones are removed (default: 30 s; from 100 ms to a
+    /// day).
     ///
     /// It is longer than a node takes to fetch one. Nothing is removed as long as the table is not used.
     pub fn cleanup_interval(mut self, interval: Duration) -> Self {
-        self.cleanup_interval = interval.max(SHORTEST);
+        self.cleanup_interval = interval.clamp(SHORTEST, LONGEST);
         self
     }
 
-    /// How long it may take to connect (default: 5 s).
+    /// How long it may take to connect (default: 5 s; at most a day). [`connect`](Self::connect) may take twice as long, as it
+    /// looks for the table, too.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.connect_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long Postgres may say nothing on a connection before it is asked whether it is there (default: 2 s; at least
-    /// 100 ms). To answer it has twice as long.
+    /// How long Postgres may say nothing on a connection before it is asked whether it is there (default: 2 s; from
+    /// 100 ms to a day). To answer it has twice as long.
     ///
     /// So after four of these at the latest, 8 s, a database that hangs is noticed, and what waits for it fails. A
     /// large message has to pass in that time, too: over a slow line it may need more.
     pub fn probe_interval(mut self, interval: Duration) -> Self {
-        self.probe_interval = interval.max(SHORTEST);
+        self.probe_interval = interval.clamp(SHORTEST, LONGEST);
         self
     }
 
     /// Uses TLS and trusts these authorities only, whose certificates are in PEM (default: no TLS, or with
     /// `sslmode=require` those that the operating system trusts).
     #[cfg(feature = "tls")]
-    pub fn tls_authorities(mut self, pem: impl AsRef<[u8]>) -> Self {
-        self.tls = Some(Tls::authorities(pem.as_ref()));
+    pub fn certificate_authority(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls = Some(Trust::Authorities(pem.into()));
         self
     }
 
     /// Uses TLS with this configuration, which may have a certificate of this server's.
     #[cfg(feature = "tls")]
     pub fn tls_config(mut self, config: Arc<tokio_rustls::rustls::ClientConfig>) -> Self {
-        self.tls = Some(Ok(Tls::new(config)));
+        self.tls = Some(Trust::Configured(config));
         self
     }
 
@@ -169,17 +175,17 @@ impl PostgresAdapter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn connect(self) -> Result<Cluster, PostgresError> {
-        let (prefix, limits) = (self.channel_prefix.clone().into(), self.limits());
-        let (server, table) = self.check()?;
-        let publisher = Arc::new(Publisher::new(server.clone(), table.clone()));
-        publisher.connect_first().await?;
-        tokio::spawn(keep_clean(table.clone(), Arc::downgrade(&publisher)));
-        let listener = Listener::new(server, table);
-        Ok(Cluster::new(PostgresBus { listener, publisher, prefix, limits }))
+    pub async fn connect(self) -> Result<Cluster, ConnectError> {
+        let (bus, table) = self.bus().await?;
+        tokio::spawn(keep_clean(table, Arc::downgrade(&bus.publisher)));
+        Ok(Cluster::new(bus))
     }
 
-    /// Connects to the database to emit only.
+    /// Connects to the database to emit only, from a program that serves nobody.
+    ///
+    /// Servers on tower-socketio hear it, and Node's with `@socket.io/postgres-adapter`, also those that do not hear
+    /// `@socket.io/postgres-emitter`. If Postgres hangs what it does fails after four times the
+    /// [`probe_interval`](Self::probe_interval) at the latest.
     ///
     /// # Errors
     ///
@@ -188,23 +194,26 @@ impl PostgresAdapter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn emitter(self) -> Result<PostgresEmitter, PostgresError> {
-        let (prefix, limits) = (self.channel_prefix.clone().into(), self.limits());
+    pub async fn emitter(self) -> Result<Emitter, ConnectError> {
+        let (bus, _) = self.bus().await?;
+        Ok(Emitter::new(bus))
+    }
+
+    async fn bus(self) -> Result<(PostgresBus, Arc<Table>), ConnectError> {
+        let prefix = self.channel_prefix.clone().into();
+        let limits = Limits { threshold: self.payload_threshold, largest: self.max_attachment };
         let (server, table) = self.check()?;
-        let publisher = Arc::new(Publisher::new(server, table));
+        let publisher = Arc::new(Publisher::new(server.clone(), table.clone()));
         publisher.connect_first().await?;
-        Ok(PostgresEmitter::new(publisher, prefix, limits))
+        let listener = Listener::new(server, table.clone());
+        Ok((PostgresBus { listener, publisher, prefix, limits }, table))
     }
 
-    fn limits(&self) -> Limits {
-        Limits { threshold: self.payload_threshold, largest: self.max_attachment }
-    }
-
-    fn check(self) -> Result<(Arc<Server>, Arc<Table>), PostgresError> {
+    fn check(self) -> Result<(Arc<Server>, Arc<Table>), ConnectError> {
         let server = Server {
-            config: self.config?,
+            config: self.config.ok_or(ConnectError::ConnectionString)?,
             #[cfg(feature = "tls")]
-            tls: self.tls.transpose()?,
+            tls: self.tls.map(Trust::tls).transpose()?,
             connect_timeout: self.connect_timeout,
             probe_interval: self.probe_interval,
         };
@@ -246,7 +255,7 @@ mod tests {
             "s3cret",
         ] {
             let error = PostgresAdapter::new(url).connect().await.unwrap_err();
-            assert!(matches!(error, PostgresError::ConnectionString), "{url}: {error:?}");
+            assert!(matches!(error, ConnectError::ConnectionString), "{url}: {error:?}");
             assert!(!format!("{error:?} {}", whole(&error)).contains("s3cr"), "{url}");
         }
     }
@@ -267,7 +276,7 @@ mod tests {
     async fn a_table_has_a_name_of_its_own() {
         let adapter = PostgresAdapter::new("postgres://localhost").table_name("a; DROP TABLE b");
         let error = adapter.connect().await.unwrap_err();
-        assert!(matches!(&error, PostgresError::TableName(name) if name == "a; DROP TABLE b"), "{error:?}");
+        assert!(matches!(&error, ConnectError::TableName(name) if name == "a; DROP TABLE b"), "{error:?}");
     }
 
     #[tokio::test]
@@ -275,10 +284,21 @@ mod tests {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let url = format!("postgres://user:s3cret@127.0.0.1:{port}/chat");
         let error = PostgresAdapter::new(&url).connect().await.unwrap_err();
-        assert!(matches!(error, PostgresError::Connect(_)), "{error:?}");
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
         assert!(!whole(&error).contains("s3cret"), "{error:?}");
-        let error = PostgresEmitter::connect(&url).await.unwrap_err();
-        assert!(matches!(error, PostgresError::Connect(_)), "{error:?}");
+        let error = PostgresAdapter::new(&url).emitter().await.unwrap_err();
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn no_duration_is_too_long() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let adapter = PostgresAdapter::new(format!("postgres://user@127.0.0.1:{port}/chat"))
+            .connect_timeout(Duration::MAX)
+            .probe_interval(Duration::MAX)
+            .cleanup_interval(Duration::MAX);
+        let error = adapter.connect().await.unwrap_err();
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
     }
 
     #[tokio::test]
@@ -287,7 +307,7 @@ mod tests {
         let port = server.local_addr().unwrap().port();
         let adapter = PostgresAdapter::new(format!("postgres://user@127.0.0.1:{port}/chat"));
         let error = adapter.connect_timeout(Duration::from_millis(50)).connect().await.unwrap_err();
-        assert!(matches!(error, PostgresError::Timeout), "{error:?}");
+        assert!(matches!(error, ConnectError::Timeout), "{error:?}");
     }
 
     #[cfg(not(feature = "tls"))]
@@ -296,7 +316,7 @@ mod tests {
         for mode in ["require", "verify-full", "verify-ca"] {
             let url = format!("postgres://user@127.0.0.1/chat?sslmode={mode}");
             let error = PostgresAdapter::new(url).connect().await.unwrap_err();
-            assert!(matches!(error, PostgresError::Tls(_)), "{error:?}");
+            assert!(matches!(error, ConnectError::Tls(_)), "{error:?}");
         }
     }
 
@@ -304,9 +324,9 @@ mod tests {
     #[tokio::test]
     async fn authorities_are_certificates() {
         for pem in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-            let adapter = PostgresAdapter::new("postgres://user@127.0.0.1/chat").tls_authorities(pem);
+            let adapter = PostgresAdapter::new("postgres://user@127.0.0.1/chat").certificate_authority(pem);
             let error = adapter.connect().await.unwrap_err();
-            assert!(matches!(error, PostgresError::Tls(_)), "{error:?}");
+            assert!(matches!(error, ConnectError::Tls(_)), "{error:?}");
         }
     }
 
@@ -327,7 +347,7 @@ mod tests {
         let certificate = rcgen::CertificateParams::new(["h".to_owned()]).unwrap().self_signed(&key).unwrap();
         let text = base64::engine::general_purpose::STANDARD.encode(certificate.der());
         let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
-        let adapter = PostgresAdapter::new("postgres://u@h").tls_authorities(pem);
+        let adapter = PostgresAdapter::new("postgres://u@h").certificate_authority(pem);
         let (server, _) = adapter.check().unwrap();
         assert_eq!(server.config.get_ssl_mode(), SslMode::Require);
         assert!(server.tls.is_some());

@@ -67,6 +67,7 @@ pub(crate) async fn deliver<F>(
                     Ok(Payload::Attached(header)) => subscriptions.echo(&channel, &header),
                     Err(error) => {
                         tracing::debug!(target: "socketio::adapter", channel = &*channel, %error, "a notification is ignored");
+                        subscriptions.malformed(&channel);
                     }
                 }
             }
@@ -117,7 +118,6 @@ mod tests {
     use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
     use tower_socketio_adapter::MessageKind;
-    use tower_socketio_proto::socketio::json_to_msgpack;
 
     use super::*;
     use crate::channel::Channel;
@@ -191,9 +191,7 @@ mod tests {
     fn row(number: i64, node: &str) -> Row {
         let data = number.to_string().into();
         let message = Message::new(MessageKind::Broadcast, Some("/".into()), node.into(), data, Vec::new());
-        let mut row = Vec::new();
-        json_to_msgpack(&mut row, std::str::from_utf8(&message.to_json()).unwrap(), &[]).unwrap();
-        Ok(row)
+        Ok(message.to_msgpack().unwrap())
     }
 
     /// Lets the task do what it can; time is paused.
@@ -257,7 +255,9 @@ mod tests {
             line.note(payload);
         }
         line.note(&whole(1));
-        assert_eq!(line.end().await, ["a: ", "a: 1"]);
+        let heard = line.end().await;
+        assert_eq!(heard[..5], ["a: malformed"; 5]);
+        assert_eq!(heard[5..], ["a: ", "a: 1"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,12 +4,11 @@ use std::io;
 
 use tokio_postgres::error::SqlState;
 use tower_socketio_adapter::BusError;
-use tower_socketio_proto::socketio::EncodeError;
 
-/// Why a server did not come into a cluster on Postgres.
+/// Why a program did not get its connections to Postgres.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PostgresError {
+pub enum ConnectError {
     /// The connection string is none, or has options that are not known. It is not shown, as it may have a password.
     #[error("the connection string is not valid")]
     ConnectionString,
@@ -21,25 +20,13 @@ pub enum PostgresError {
     Tls(#[source] Box<dyn Error + Send + Sync>),
     /// The database cannot be reached, or lets nobody in by this name and password.
     #[error("the database cannot be reached")]
-    Connect(#[source] Box<dyn Error + Send + Sync>),
+    Unreachable(#[source] Box<dyn Error + Send + Sync>),
     /// The database takes too long to answer.
     #[error("the database does not answer in time")]
     Timeout,
     /// The table for attachments cannot be made.
     #[error("the table for attachments cannot be made")]
     Table(#[source] Box<dyn Error + Send + Sync>),
-}
-
-/// Why an emitter did not emit.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// The event has a reserved name, or a value cannot be serialised.
-    #[error("the event cannot be encoded")]
-    Encode(#[from] EncodeError),
-    /// The database cannot be reached, or does not take the event.
-    #[error("the event was not published")]
-    Publish(#[from] BusError),
 }
 
 /// What the database said of a message or a subscription that it did not take.
@@ -105,7 +92,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_its_sources_in_one_line() {
-        let error = PostgresError::Connect("no route".into());
+        let error = ConnectError::Unreachable("no route".into());
         assert_eq!(whole(&error), "the database cannot be reached: no route");
     }
 }

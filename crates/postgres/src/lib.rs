@@ -1,8 +1,7 @@
 //! Joins Socket.IO servers through Postgres, by `LISTEN` and `NOTIFY`.
 //!
 //! Servers on tower-socketio and on Node, with `@socket.io/postgres-adapter` 0.5, are one cluster: a broadcast reaches
-//! the clients of all, and so do questions, joins, leaves and disconnects. [`PostgresAdapter`] joins a server, and
-//! [`PostgresEmitter`] emits from a program that serves nobody.
+//! the clients of all, and so do questions, joins, leaves and disconnects.
 //!
 //! ```no_run
 //! use tower_socketio::{Namespace, Socket, SocketIo};
@@ -12,6 +11,19 @@
 //! let cluster = PostgresAdapter::new("postgres://chat:secret@localhost/chat").connect().await?;
 //! let chat = Namespace::new().on_connect(async |socket: Socket| socket.join("lobby"));
 //! let io = SocketIo::builder().adapter(cluster).namespace("/", chat).build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A program that serves nobody emits with an [`Emitter`], which is made in the same way but for the last step:
+//!
+//! ```no_run
+//! use tower_socketio_postgres::PostgresAdapter;
+//!
+//! # async fn work() -> Result<(), Box<dyn std::error::Error>> {
+//! let emitter = PostgresAdapter::new("postgres://chat:secret@localhost/chat").emitter().await?;
+//! emitter.to("lobby").emit("news", ("It rains", 3)).await?;
+//! emitter.of("/admin").except("auditors").disconnect(true).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -29,7 +41,7 @@
 //! - **Order**: one for all nodes, that in which Postgres takes the messages; those of a node are taken as it sent them.
 //!   That holds for long and binary messages, too, which are fetched on the way. Node's servers neither send nor take
 //!   those in order.
-//! - **Recovery**: none. Clients resume on the node that they left only.
+//! - **Recovery**: clients come back to the node that they left, and to no other.
 //! - **Membership**: by heartbeats. A node that ends without a word is waited for during
 //!   [`heartbeat_timeout`](tower_socketio_adapter::Cluster::heartbeat_timeout).
 //!
@@ -64,9 +76,8 @@
 //!
 //! # When the database is away
 //!
-//! Clients notice nothing but that those of other nodes are silent. That is logged once, counted by the
-//! [`Cluster`](tower_socketio_adapter::Cluster), and both connections are tried again until they are back; what was to be
-//! published meanwhile is lost for the others.
+//! Clients notice nothing but that those of other nodes are silent. That is logged once, counted by the [`Cluster`], and both
+//! connections are tried again until they are back; what was to be published meanwhile is lost for the others.
 //!
 //! A database that hangs while its connections stay open is noticed, too: each is asked a trifle when it has said nothing
 //! for [`probe_interval`](PostgresAdapter::probe_interval). A node that takes notifications so slowly that more than
@@ -81,18 +92,17 @@
 //! - A message of exactly 8000 bytes, which Node's default threshold lets through and Postgres does not, lies in the
 //!   table here.
 //! - `@socket.io/postgres-emitter` 0.1 is heard here, though it names no namespace; Node's adapter 0.5 ignores it, and
-//!   hears [`PostgresEmitter`].
+//!   hears our [`Emitter`].
 //!
 //! # Features
 //!
-//! - `tls`: TLS to the database, by rustls. The certificate is always verified, with its name.
+//! - `tls` (on by default): TLS to the database, by rustls. The certificate is always verified, with its name.
 
 mod adapter;
 mod bus;
 mod channel;
 mod deliver;
 mod ear;
-mod emitter;
 mod error;
 #[cfg(test)]
 mod fake;
@@ -101,7 +111,6 @@ mod listener;
 mod note;
 mod pen;
 mod publisher;
-mod selection;
 mod server;
 mod slot;
 mod subscriptions;
@@ -110,8 +119,12 @@ mod table;
 mod tls;
 
 pub use adapter::PostgresAdapter;
-pub use emitter::PostgresEmitter;
-pub use error::{EmitError, PostgresError};
+pub use error::ConnectError;
 pub use tokio_postgres;
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
+pub use tower_socketio_adapter::{BusError, Cluster, EmitError, Emitter, EncodeError, IntoRooms, Room};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

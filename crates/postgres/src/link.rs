@@ -12,7 +12,7 @@ use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tower_socketio_adapter::BusError;
 
 use crate::deliver::Notified;
-use crate::error::{PostgresError, whole};
+use crate::error::{ConnectError, whole};
 use crate::server::Server;
 
 /// A connection to Postgres.
@@ -39,7 +39,7 @@ impl Link {
     pub(crate) async fn connect(
         server: &Server,
         notes: Option<mpsc::Sender<Notified>>,
-    ) -> Result<Arc<Self>, PostgresError> {
+    ) -> Result<Arc<Self>, ConnectError> {
         let connecting = async {
             #[cfg(feature = "tls")]
             if let Some(tls) = &server.tls {
@@ -47,20 +47,21 @@ impl Link {
             }
             Self::over(server, NoTls, notes).await
         };
-        timeout(server.connect_timeout, connecting).await.unwrap_or(Err(PostgresError::Timeout))
+        timeout(server.connect_timeout, connecting).await.unwrap_or(Err(ConnectError::Timeout))
     }
 
     async fn over<T>(
         server: &Server,
         tls: T,
         notes: Option<mpsc::Sender<Notified>>,
-    ) -> Result<Arc<Self>, PostgresError>
+    ) -> Result<Arc<Self>, ConnectError>
     where
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
     {
         let connected = server.config.connect(tls).await;
-        let (client, connection) = connected.map_err(|error| PostgresError::Connect(whole(&error).into()))?;
+        let (client, connection) =
+            connected.map_err(|error| ConnectError::Unreachable(whole(&error).into()))?;
         Ok(Self::new(client, connection, notes, server.probe_interval))
     }
 

@@ -6,7 +6,7 @@ use tower_socketio_adapter::{BusError, Inbox};
 
 use crate::channel::Channel;
 use crate::ear::Ear;
-use crate::error::PostgresError;
+use crate::error::ConnectError;
 use crate::link::Link;
 use crate::server::Server;
 use crate::slot::Slot;
@@ -46,7 +46,7 @@ impl Listener {
         }
     }
 
-    async fn connect(&self) -> Result<Ear, PostgresError> {
+    async fn connect(&self) -> Result<Ear, ConnectError> {
         let (sender, notes) = mpsc::channel(CAPACITY);
         let link = Link::connect(&self.server, Some(sender)).await?;
         Ok(Ear::new(link, notes, self.table.clone()))

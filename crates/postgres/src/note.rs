@@ -4,7 +4,6 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, Unexpected};
 use tower_socketio_adapter::{BusError, Message, MessageError, MessageKind};
-use tower_socketio_proto::socketio::json_to_msgpack;
 
 use crate::channel::Channel;
 
@@ -45,8 +44,7 @@ impl Note {
         if message.attachments.is_empty() && json.len() <= limits.threshold.min(LONGEST) {
             return Ok(Self { channel, body: Body::Whole(json) });
         }
-        let mut envelope = Vec::with_capacity(json.len() + message.size());
-        json_to_msgpack(&mut envelope, &json, &message.attachments).map_err(BusError::refused)?;
+        let envelope = message.to_msgpack().map_err(BusError::refused)?;
         if envelope.len() > limits.largest {
             return Err(BusError::refused("it is longer than `max_attachment`"));
         }

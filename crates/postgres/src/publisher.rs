@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tokio::time::timeout;
 use tower_socketio_adapter::BusError;
 
-use crate::error::{PostgresError, whole};
+use crate::error::{ConnectError, whole};
 use crate::link::Link;
 use crate::note::Note;
 use crate::pen::Pen;
@@ -25,16 +25,16 @@ impl Publisher {
     }
 
     /// Connects for the first time, and makes the table.
-    pub(crate) async fn connect_first(&self) -> Result<(), PostgresError> {
+    pub(crate) async fn connect_first(&self) -> Result<(), ConnectError> {
         let first = async {
             let pen = self.connect().await?;
             let created = self.table.create(&pen.link.client).await;
-            created.map_err(|error| PostgresError::Table(whole(&error).into()))?;
+            created.map_err(|error| ConnectError::Table(whole(&error).into()))?;
             // It may be lost again by now, which is for later.
             let _ = self.pen.get(async { Ok(pen) }).await;
             Ok(())
         };
-        timeout(2 * self.server.connect_timeout, first).await.unwrap_or(Err(PostgresError::Timeout))
+        timeout(2 * self.server.connect_timeout, first).await.unwrap_or(Err(ConnectError::Timeout))
     }
 
     /// Publishes in one round trip, in this order; the results are those of the notes.
@@ -52,12 +52,12 @@ impl Publisher {
         self.pen.current().map(|pen| pen.link.clone())
     }
 
-    async fn connect(&self) -> Result<Pen, PostgresError> {
+    async fn connect(&self) -> Result<Pen, ConnectError> {
         let connecting = async {
             let pen = Pen::new(Link::connect(&self.server, None).await?).await;
-            pen.map_err(|error| PostgresError::Connect(whole(&error).into()))
+            pen.map_err(|error| ConnectError::Unreachable(whole(&error).into()))
         };
-        timeout(self.server.connect_timeout, connecting).await.unwrap_or(Err(PostgresError::Timeout))
+        timeout(self.server.connect_timeout, connecting).await.unwrap_or(Err(ConnectError::Timeout))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use crate::error::PostgresError;
+use crate::error::ConnectError;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
@@ -24,7 +24,7 @@ pub(crate) struct Server {
 impl Server {
     /// Finds authorities to trust if TLS is asked for and nobody said which.
     #[cfg(feature = "tls")]
-    pub(crate) fn ready(mut self) -> Result<Self, PostgresError> {
+    pub(crate) fn ready(mut self) -> Result<Self, ConnectError> {
         if self.tls.is_none() && self.config.get_ssl_mode() == SslMode::Require {
             self.tls = Some(Tls::native()?);
         }
@@ -38,26 +38,26 @@ impl Server {
 
     /// TLS cannot be used without the feature.
     #[cfg(not(feature = "tls"))]
-    pub(crate) fn ready(mut self) -> Result<Self, PostgresError> {
+    pub(crate) fn ready(mut self) -> Result<Self, ConnectError> {
         if self.config.get_ssl_mode() == SslMode::Require {
-            return Err(PostgresError::Tls("the Cargo feature `tls` is off".into()));
+            return Err(ConnectError::Tls("the Cargo feature `tls` is off".into()));
         }
         self.config.ssl_mode(SslMode::Disable);
         Ok(self)
     }
 }
 
-/// Reads a connection string.
+/// Reads a connection string, if it is one.
 ///
 /// It may ask for a verified certificate, in the words of libpq: with TLS of ours that is always so.
-pub(crate) fn parse(url: &str) -> Result<Config, PostgresError> {
+pub(crate) fn parse(url: &str) -> Option<Config> {
     let url =
         url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
-    let mut config = Config::from_str(&url).map_err(|_| PostgresError::ConnectionString)?;
+    let mut config = Config::from_str(&url).ok()?;
     if config.get_application_name().is_none() {
         config.application_name("tower-socketio");
     }
-    Ok(config)
+    Some(config)
 }
 
 /// Shows where the database is and nothing of the password.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{PostgresError, whole};
+use crate::error::{ConnectError, whole};
 
 /// How long nothing is tried after an attempt to connect that failed.
 const RETRY: Duration = Duration::from_millis(500);
@@ -39,7 +39,7 @@ impl<T: Lost> Slot<T> {
     /// Whoever comes meanwhile waits for that attempt.
     pub(crate) async fn get(
         &self,
-        connect: impl Future<Output = Result<T, PostgresError>>,
+        connect: impl Future<Output = Result<T, ConnectError>>,
     ) -> Result<Arc<T>, String> {
         if let Some(current) = self.current() {
             return Ok(current);
@@ -112,15 +112,15 @@ mod tests {
     struct Server(AtomicUsize);
 
     impl Server {
-        async fn connect(&self) -> Result<Connection, PostgresError> {
+        async fn connect(&self) -> Result<Connection, ConnectError> {
             tokio::time::sleep(Duration::from_millis(1)).await;
             let number = self.0.fetch_add(1, Ordering::Relaxed);
             Ok(Connection { number, lost: AtomicBool::new(false) })
         }
 
-        async fn refuse(&self) -> Result<Connection, PostgresError> {
+        async fn refuse(&self) -> Result<Connection, ConnectError> {
             self.0.fetch_add(1, Ordering::Relaxed);
-            Err(PostgresError::Timeout)
+            Err(ConnectError::Timeout)
         }
 
         fn attempts(&self) -> usize {

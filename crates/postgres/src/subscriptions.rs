@@ -73,19 +73,18 @@ impl Subscriptions {
     ///
     /// One without a namespace, as Node's emitter writes it, is for that of the channel, unless it is several's.
     pub(crate) fn deliver(&self, channel: &str, message: &Message) {
-        let is_for = |subscription: &&Subscription| match &message.namespace {
+        let is_for = |subscription: &Subscription| match &message.namespace {
             Some(namespace) => **namespace == *subscription.namespace,
             None => subscription.exact,
         };
-        // Others may come and go while it is delivered.
-        let inboxes: Vec<_> = {
-            let state = self.lock();
-            let subscriptions = state.channels.get(channel).into_iter().flatten();
-            subscriptions.filter(is_for).map(|subscription| subscription.inbox.clone()).collect()
-        };
-        for inbox in inboxes {
+        for inbox in self.inboxes(channel, is_for) {
             inbox.message(Incoming::from(message.clone()));
         }
+    }
+
+    /// Tells everybody on a channel that something came which is no message.
+    pub(crate) fn malformed(&self, channel: &str) {
+        self.inboxes(channel, |_| true).iter().for_each(Inbox::malformed);
     }
 
     /// Tells those who sent it that their message came back, which lies in the table and is not fetched.
@@ -115,6 +114,16 @@ impl Subscriptions {
         }
     }
 
+    /// Some of those on a channel; others may come and go while these are told something.
+    fn inboxes(&self, channel: &str, which: impl Fn(&Subscription) -> bool) -> Vec<Inbox> {
+        let state = self.lock();
+        let subscriptions = state.channels.get(channel).into_iter().flatten();
+        subscriptions
+            .filter(|subscription| which(subscription))
+            .map(|subscription| subscription.inbox.clone())
+            .collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,6 +149,7 @@ pub(crate) mod tests {
         /// An inbox that writes down what it hears behind its name.
         pub(crate) fn inbox(&self, name: &str) -> Inbox {
             let (heard, name) = (self.0.clone(), name.to_owned());
+            let (malformed, its) = (self.clone(), name.clone());
             Inbox::new(move |incoming| {
                 let what = match incoming {
                     Ok(incoming) => format!("{name}: {}", String::from_utf8_lossy(&incoming.message.data)),
@@ -147,6 +157,7 @@ pub(crate) mod tests {
                 };
                 heard.lock().unwrap().push(what);
             })
+            .with_malformed(move || malformed.0.lock().unwrap().push(format!("{its}: malformed")))
         }
 
         pub(crate) fn take(&self) -> Vec<String> {

@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Statement};
 
 use crate::channel::is_table;
-use crate::error::{PostgresError, whole};
+use crate::error::{ConnectError, whole};
 use crate::link::Link;
 use crate::publisher::Publisher;
 
@@ -51,9 +51,9 @@ impl Table {
         create: bool,
         largest: usize,
         keep: Duration,
-    ) -> Result<Self, PostgresError> {
+    ) -> Result<Self, ConnectError> {
         if !is_table(name) {
-            return Err(PostgresError::TableName(name.to_owned()));
+            return Err(ConnectError::TableName(name.to_owned()));
         }
         Ok(Self { name: name.into(), create, largest, keep, used: AtomicBool::new(true) })
     }

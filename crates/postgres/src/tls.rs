@@ -15,45 +15,57 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, Serve
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower_socketio_adapter::BoxFuture;
 
-use crate::error::PostgresError;
+use crate::error::ConnectError;
+
+/// Whose certificates are believed, as the program has said.
+#[derive(Clone)]
+pub(crate) enum Trust {
+    /// Those of these authorities, whose own are in PEM.
+    Authorities(Vec<u8>),
+    Configured(Arc<ClientConfig>),
+}
+
+impl Trust {
+    pub(crate) fn tls(self) -> Result<Tls, ConnectError> {
+        match self {
+            Self::Authorities(pem) => Tls::authorities(&pem),
+            Self::Configured(config) => Ok(Tls(config)),
+        }
+    }
+}
 
 /// Makes connections to Postgres secure.
 #[derive(Clone)]
 pub(crate) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
-    pub(crate) fn new(config: Arc<ClientConfig>) -> Self {
-        Self(config)
-    }
-
     /// Trusts the authorities that the operating system trusts.
-    pub(crate) fn native() -> Result<Self, PostgresError> {
+    pub(crate) fn native() -> Result<Self, ConnectError> {
         let mut roots = RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
-            return Err(PostgresError::Tls("the operating system has no certificates of authorities".into()));
+            return Err(ConnectError::Tls("the operating system has no certificates of authorities".into()));
         }
         Self::trusting(roots)
     }
 
-    /// Trusts these authorities, whose certificates are in PEM.
-    pub(crate) fn authorities(pem: &[u8]) -> Result<Self, PostgresError> {
+    fn authorities(pem: &[u8]) -> Result<Self, ConnectError> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| PostgresError::Tls(error.into()))?;
-            roots.add(certificate).map_err(|error| PostgresError::Tls(error.into()))?;
+            let certificate = certificate.map_err(|error| ConnectError::Tls(error.into()))?;
+            roots.add(certificate).map_err(|error| ConnectError::Tls(error.into()))?;
         }
         if roots.is_empty() {
-            return Err(PostgresError::Tls("no certificate is in the text".into()));
+            return Err(ConnectError::Tls("no certificate is in the text".into()));
         }
         Self::trusting(roots)
     }
 
-    fn trusting(roots: RootCertStore) -> Result<Self, PostgresError> {
+    fn trusting(roots: RootCertStore) -> Result<Self, ConnectError> {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| PostgresError::Tls(error.into()))?;
+            .map_err(|error| ConnectError::Tls(error.into()))?;
         Ok(Self(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
     }
 }

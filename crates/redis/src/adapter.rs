@@ -51,3 +51,41 @@ impl RedisAdapter {
         StreamsAdapter::new(server.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::ConnectError;
+
+    #[tokio::test]
+    async fn no_duration_is_too_long() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let server = RedisServer::from(format!("redis://127.0.0.1:{port}"))
+            .connect_timeout(Duration::MAX)
+            .response_timeout(Duration::MAX);
+        let error = RedisAdapter::streams(server).block_time(Duration::MAX).connect().await.unwrap_err();
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_url_that_is_none_is_not_shown() {
+        for url in [
+            "http://ann:hunter2@localhost",
+            "redis://ann:hunter2@localhost:port",
+            "redis://ann:hunter2@localhost/hunter2",
+            "rediss://ann:hunter2@localhost#hunter2",
+            "redis://ann:hunter2@",
+            "hunter2",
+        ] {
+            let error = RedisAdapter::classic(url).connect().await.unwrap_err();
+            assert!(matches!(error, ConnectError::Configuration(_)), "{url}: {error:?}");
+            let shown = format!("{error:?} {error} {}", error.source().unwrap());
+            assert!(!shown.contains("hunter2"), "{url}: {shown}");
+        }
+    }
+}

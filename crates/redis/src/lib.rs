@@ -23,17 +23,36 @@
 //! |---|---|---|---|
 //! | Node's side | `createShardedAdapter` of `@socket.io/redis-adapter` 8.3 | `createAdapter` of `@socket.io/redis-adapter` 8.3, and older | `@socket.io/redis-streams-adapter` 0.3 |
 //! | Redis | 7, Valkey | 6, Valkey | 6.2, Valkey; 7 for its sharded pub/sub |
-//! | a broadcast to one room goes to | nodes with members of the room | all nodes, which pass it over unread if nobody is in it | all nodes |
+//! | a broadcast to one room goes to | nodes with members of the room; all, [by default](SubscriptionMode), if its name has 20 characters as a socket's own | all nodes, which pass it over unread if nobody is in it | all nodes |
 //! | any other broadcast goes to | all nodes | all nodes | all nodes |
 //! | in a Redis Cluster | spread over its primaries by namespace and room | sent to every node of the cluster | on the primary of the stream, of which there can be several |
 //! | delivery | at most once, in each sender's order within a room | at most once, in each sender's order | once, in one order for all nodes; requests and answers at most once |
 //! | what is missed while disconnected | is lost | is lost | is read later, as far as the stream reaches back |
 //! | recovery of a client's connection | on the same node | on the same node | on any node |
-//! | emitter | [`RedisEmitter`] | [`RedisEmitter`], and npm's `@socket.io/redis-emitter` | [`RedisEmitter`], and Node's `@socket.io/redis-streams-emitter` |
+//! | who emits without serving | an [`Emitter`] | an [`Emitter`], and npm's `@socket.io/redis-emitter` | an [`Emitter`], and Node's `@socket.io/redis-streams-emitter` |
 //!
 //! Take `sharded` unless there are Node servers that use another: it costs less, and grows with a Redis Cluster. Take
 //! `streams` if nothing may be lost while a node connects again, or if clients that come back may land on another node;
 //! every message is written, kept and read by every node then.
+//!
+//! # Programs that serve nobody
+//!
+//! A worker or a script emits with an [`Emitter`], which is made as the servers' adapter is, with the same options, but for
+//! the last step. Servers hear it that use this adapter, Node's, too.
+//!
+//! ```no_run
+//! use tower_socketio_redis::RedisAdapter;
+//!
+//! # async fn work() -> Result<(), Box<dyn std::error::Error>> {
+//! let emitter = RedisAdapter::sharded("redis://localhost").emitter().await?;
+//! emitter.to("lobby").emit("news", ("It rains", 3)).await?;
+//! emitter.of("/admin").except("auditors").disconnect(true).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It has one connection, or one to each primary of a Redis Cluster that it needs, which is made anew when it is lost; while
+//! Redis is out of reach it fails at once. What it says over `streams` is not lost for a node that connects again meanwhile.
 //!
 //! # Commands that Redis sees
 //!
@@ -53,6 +72,9 @@
 //! works, and everything is subscribed to again. Over `streams` a node then hears what it has missed, in order and once;
 //! what it emitted itself meanwhile others miss, too. A Redis that stands still for less than 30 s loses no subscription: what
 //! others had sent comes when it goes on.
+//!
+//! Redis itself drops a subscriber that does not keep up, for which 32 MiB wait, or 8 MiB for a minute, unless it is set
+//! otherwise (`client-output-buffer-limit`): that is an outage for the node, which subscribes again.
 //!
 //! In a Redis Cluster subscriptions follow slots that move. A primary that dies is an outage for the whole node until a
 //! replica has taken over, as nearly every namespace has rooms on each of them; what is sent to the others is delivered.
@@ -75,7 +97,7 @@ mod adapter;
 mod classic;
 mod connection;
 mod counting;
-mod emitter;
+mod envelopes;
 mod error;
 mod publishing;
 mod sharded;
@@ -85,7 +107,11 @@ mod subscriptions;
 pub use adapter::RedisAdapter;
 pub use classic::ClassicAdapter;
 pub use connection::RedisServer;
-pub use emitter::RedisEmitter;
-pub use error::{ConnectError, EmitError};
+pub use error::ConnectError;
 pub use sharded::{ShardedAdapter, SubscriptionMode};
 pub use streams::StreamsAdapter;
+pub use tower_socketio_adapter::{BusError, Cluster, EmitError, Emitter, EncodeError, IntoRooms, Room};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,13 +5,13 @@ use crate::connection::{Commands, Job};
 use crate::counting::sum_subscribers;
 
 impl Commands {
-    /// Publishes those messages in one go of which jobs could be made; `None` is nothing to do, and done. `heard` makes the
-    /// command that counts who hears a question, and `twins` says how many nodes there are that it takes for one.
+    /// Publishes those messages in one go of which jobs could be made; `None` is nothing to do, and done. `numsub` makes the
+    /// command that counts who hears a question, and `twins` says how many nodes there are here that it takes for one.
     pub(crate) async fn publish(
         &self,
         postings: &[Posting<'_>],
         job: impl Fn(&Posting<'_>) -> Result<Option<Job>, BusError>,
-        heard: impl Fn(&str) -> Cmd,
+        numsub: impl Fn(&str) -> Cmd,
         twins: impl Fn(&str) -> usize,
     ) -> Vec<Result<Option<Offset>, BusError>> {
         let mut results = Vec::with_capacity(postings.len());
@@ -20,7 +20,7 @@ impl Commands {
             let job = job(posting);
             results.push(job.map(|job| job.map(|job| ready.push((posting, job))).is_some()));
         }
-        let mut ran = self.run_counted(ready, heard, twins).await.into_iter();
+        let mut ran = self.run_counted(ready, numsub, twins).await.into_iter();
         let mut finish = |was_run| {
             if was_run {
                 ran.next().expect("each job has a result").map_err(BusError::down)?;
@@ -30,22 +30,21 @@ impl Commands {
         results.into_iter().map(|result| result.and_then(&mut finish)).collect()
     }
 
-    /// Runs jobs in one go, a result each; where there is one server it counts, with nothing between, who hears a question.
+    /// Runs jobs in one go, a result each. Where there is one server, whatever asks all nodes is followed by the command that
+    /// counts who hears it, with nothing between.
     pub(crate) async fn run_counted(
         &self,
         jobs: Vec<(&Posting<'_>, Job)>,
-        heard: impl Fn(&str) -> Cmd,
+        numsub: impl Fn(&str) -> Cmd,
         twins: impl Fn(&str) -> usize,
     ) -> Vec<RedisResult<Value>> {
-        let namespace =
-            |posting: &Posting<'_>| posting.message.namespace.clone().unwrap_or_else(|| "/".into());
         let is_counted = |posting: &Posting<'_>| posting.is_counted() && self.is_alone();
-        let postings: Vec<_> = jobs.iter().map(|(posting, _)| *posting).collect();
-        let mut all = Vec::with_capacity(jobs.len());
+        let (mut postings, mut all) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
         for (posting, job) in jobs {
+            postings.push(posting);
             all.push(job);
             if is_counted(posting) {
-                all.push(Job::anywhere(heard(&namespace(posting))));
+                all.push(Job::anywhere(numsub(namespace(posting))));
             }
         }
         let mut answers = self.run_all(all).await.into_iter();
@@ -53,14 +52,19 @@ impl Commands {
         let mut results = Vec::with_capacity(postings.len());
         for posting in postings {
             results.push(next());
-            if is_counted(posting)
-                && let Ok(count) = next()
-                && let here = twins(&namespace(posting))
-                && let heard @ 1.. = sum_subscribers(&[count])
-            {
-                posting.reached(heard + here);
+            if !is_counted(posting) {
+                continue;
+            }
+            // Nobody at all, not even this node, is no number of nodes.
+            let heard = next().map_or(0, |count| sum_subscribers(&[count]));
+            if heard > 0 {
+                posting.reached(heard + twins(namespace(posting)));
             }
         }
         results
     }
+}
+
+fn namespace<'a>(posting: &'a Posting<'_>) -> &'a str {
+    posting.message.namespace.as_deref().unwrap_or("/")
 }

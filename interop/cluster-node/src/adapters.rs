@@ -1,13 +1,13 @@
 use std::fs;
 
 use tower_socketio::Cluster;
+use tower_socketio::adapter::Emitter;
 use tower_socketio_postgres::PostgresAdapter;
 use tower_socketio_redis::{
     ClassicAdapter, RedisAdapter, RedisServer, ShardedAdapter, StreamsAdapter, SubscriptionMode,
 };
 
 use crate::Error;
-use crate::emitter::Emitter;
 use crate::options::Options;
 
 /// An adapter before it is connected.
@@ -34,10 +34,10 @@ pub(crate) async fn connect(options: &Options) -> Result<Cluster, Error> {
 /// The emitter that the options describe.
 pub(crate) async fn emitter(options: &Options) -> Result<Emitter, Error> {
     Ok(match adapter(options)? {
-        Adapter::Classic(adapter) => Emitter::Redis(adapter.emitter().await?),
-        Adapter::Sharded(adapter) => Emitter::Redis(adapter.emitter().await?),
-        Adapter::Streams(adapter) => Emitter::Redis(adapter.emitter().await?),
-        Adapter::Postgres(adapter) => Emitter::Postgres(adapter.emitter().await?),
+        Adapter::Classic(adapter) => adapter.emitter().await?,
+        Adapter::Sharded(adapter) => adapter.emitter().await?,
+        Adapter::Streams(adapter) => adapter.emitter().await?,
+        Adapter::Postgres(adapter) => adapter.emitter().await?,
     })
 }
 
@@ -77,7 +77,7 @@ fn streams(options: &Options) -> Result<StreamsAdapter, Error> {
 fn postgres(options: &Options) -> Result<PostgresAdapter, Error> {
     let mut adapter = PostgresAdapter::new(&options.url);
     if let Some(file) = &options.ca {
-        adapter = adapter.tls_authorities(fs::read(file)?);
+        adapter = adapter.certificate_authority(fs::read(file)?);
     }
     adapter = set(adapter, &options.prefix, PostgresAdapter::channel_prefix);
     adapter = set(adapter, &options.payload_threshold, PostgresAdapter::payload_threshold);

@@ -32,6 +32,9 @@ pub(crate) struct Command {
     socket: String,
     #[serde(default)]
     users: Vec<String>,
+    /// Not in one namespace, but in all.
+    #[serde(default)]
+    everywhere: bool,
     message: Option<PublishMessage>,
     /// Milliseconds.
     #[serde(default)]
@@ -49,9 +52,23 @@ type Answer = Result<Value, Error>;
 impl Node {
     /// Begins at once; the answer may take its time.
     pub(crate) fn obey(&self, command: Command) -> BoxFuture<'static, Answer> {
-        let Command { name, whom, event, args, rooms, socket, close, users, message, timeout, .. } = command;
+        let Command {
+            name,
+            whom,
+            event,
+            args,
+            rooms,
+            socket,
+            close,
+            users,
+            everywhere,
+            message,
+            timeout,
+            ..
+        } = command;
         let (target, timeout) = (whom.target(&self.io), Duration::from_millis(timeout));
-        let messages = MessageClient::new(&self.io).in_namespace(&*whom.of);
+        let client = MessageClient::new(&self.io);
+        let messages = if everywhere { client } else { client.in_namespace(&*whom.of) };
         let args = Args(args.into_iter().map(|value| read(value.into())).collect::<Vec<_>>());
         let answer = match &*name {
             "emit" => done(target.emit(&event, args).into_result()),

@@ -79,7 +79,7 @@ async fn emit(options: Options) -> Result<(), Error> {
     let mut lines = lines();
     while let Some(line) = lines.recv().await {
         let command: Command = serde_json::from_str(&line)?;
-        answer(command.id, emitter.obey(command).await);
+        answer(command.id, emitter::obey(&emitter, command).await);
     }
     Err("nobody is there any more".into())
 }

@@ -2,13 +2,14 @@ import { describe } from "node:test";
 import { MIXES, shared } from "../support/clusters.mjs";
 import { acks } from "./acks.mjs";
 import { broadcasts } from "./broadcasts.mjs";
+import { disconnects } from "./disconnects.mjs";
 import { oddNames, shortIds } from "./names.mjs";
 import { programs } from "./programs.mjs";
 import { sockets } from "./sockets.mjs";
 import { users } from "./users.mjs";
 
 /** Every operation, on every mix of nodes that there is, over what `engine` starts. */
-export const everything = on([broadcasts, acks, sockets, programs, oddNames, users]);
+export const everything = on([broadcasts, acks, sockets, programs, oddNames, users, disconnects]);
 
 /** Those in which it matters which channel a message takes. */
 export const messages = on([broadcasts, oddNames]);

@@ -1,7 +1,8 @@
 // What a cluster needs of each engine: options for its nodes, and what tests may want of the engine itself.
 import { after } from "node:test";
 import { postgres } from "../../support/engines-postgres.mjs";
-import { redis, redisCluster, sentinel } from "../../support/engines-redis.mjs";
+import { redis, sentinel } from "../../support/engines-redis.mjs";
+import { redisCluster } from "../../support/engines-redis-cluster.mjs";
 
 export const onRedis = (options) => async () => uses(await redis(options));
 /** Channels are on different servers, of which none waits for another. */

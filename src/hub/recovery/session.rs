@@ -18,6 +18,7 @@ pub(in crate::hub) struct Session {
     pub(super) extensions: Extensions,
     /// The place of the latest packet when it left.
     pub(super) left: Offset,
+    /// When it left, or came from another node.
     pub(super) at: Instant,
     /// A namespace does not end while somebody may come back to it.
     pub(super) lease: Lease,

@@ -11,6 +11,7 @@ use super::{BusError, Message, Offset};
 #[derive(Clone)]
 pub struct Inbox {
     take: Arc<dyn Fn(Result<Incoming, BusError>) + Send + Sync>,
+    malformed: Option<Arc<dyn Fn() + Send + Sync>>,
     history: Option<History>,
 }
 
@@ -23,7 +24,13 @@ struct History {
 impl Inbox {
     /// Creates an inbox from what is done with messages, and with the end of the subscription.
     pub fn new(take: impl Fn(Result<Incoming, BusError>) + Send + Sync + 'static) -> Self {
-        Self { take: Arc::new(take), history: None }
+        Self { take: Arc::new(take), malformed: None, history: None }
+    }
+
+    /// Has `count` called for each thing that comes and is no message.
+    pub fn with_malformed(mut self, count: impl Fn() + Send + Sync + 'static) -> Self {
+        self.malformed = Some(Arc::new(count));
+        self
     }
 
     /// Asks for the messages of that long ago, too; `begin` is told behind which offset none is missing.
@@ -52,6 +59,14 @@ impl Inbox {
     /// Takes a message.
     pub fn message(&self, incoming: Incoming) {
         (self.take)(Ok(incoming));
+    }
+
+    /// Something has come that is no message: it is counted, as [`Cluster::ignored`](crate::Cluster::ignored), and otherwise
+    /// passed over.
+    pub fn malformed(&self) {
+        if let Some(count) = &self.malformed {
+            count();
+        }
     }
 
     /// The subscription has ended by itself: nothing comes any more, until it is opened again.

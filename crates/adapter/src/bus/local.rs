@@ -262,7 +262,10 @@ fn brought(Sent { json, attachments, offset, past }: Sent, inbox: &Inbox) {
     match Message::from_json(&json, attachments).map(|message| Incoming::new(message, offset)) {
         Ok(incoming) if past => inbox.message(incoming.past()),
         Ok(incoming) => inbox.message(incoming),
-        Err(error) => tracing::debug!(target: "socketio::adapter", %error, "no message"),
+        Err(error) => {
+            tracing::debug!(target: "socketio::adapter", %error, "no message");
+            inbox.malformed();
+        }
     }
 }
 

@@ -14,8 +14,8 @@ use crate::json::write_string;
 /// One envelope of the messages between nodes, those of Node's `ClusterAdapter`.
 ///
 /// It is not yet encoded: a carrier that is to be understood by Node's adapters writes it as they do, in JSON or in
-/// msgpack with the attachments in the places of their placeholders (`encode` and `decode`, with the Cargo feature
-/// `msgpack`).
+/// msgpack with the attachments in the places of their placeholders (`encode`, `to_msgpack` and `decode`, with the Cargo
+/// feature `msgpack`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
@@ -23,8 +23,8 @@ pub struct Message {
     pub kind: MessageKind,
     /// The namespace; `None` means that of the channel from which it came.
     pub namespace: Option<Arc<str>>,
-    /// The node that sent it: 8 random bytes in hexadecimal digits, new for each namespace and run; `emitter` is a
-    /// program that only emits.
+    /// The node that sent it: 8 random bytes in hexadecimal digits, new for each namespace and run; or
+    /// [`EMITTER`](Self::EMITTER).
     pub node: Arc<str>,
     /// The text of a JSON object with a placeholder, `{"_placeholder":true,"num":0}`, for each attachment; empty if the
     /// kind has no data.
@@ -69,6 +69,9 @@ pub enum MessageKind {
 }
 
 impl Message {
+    /// Who sends a message, if that is no node but a program that only emits: it is never waited for, and asks nothing.
+    pub const EMITTER: &'static str = "emitter";
+
     /// Creates an envelope.
     pub fn new(
         kind: MessageKind,
@@ -137,16 +140,22 @@ impl Message {
     /// If an attachment is missing, or if the data is nested too deep for msgpack.
     #[cfg(feature = "msgpack")]
     pub fn encode(&self) -> Result<Bytes, MessageError> {
+        if self.attachments.is_empty() { Ok(self.to_json().into()) } else { Ok(self.to_msgpack()?.into()) }
+    }
+
+    /// Encodes the envelope in msgpack, with the attachments in their places, whether there are some or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    #[cfg(feature = "msgpack")]
+    pub fn to_msgpack(&self) -> Result<Vec<u8>, MessageError> {
         let json = self.to_json();
-        if self.attachments.is_empty() {
-            return Ok(json.into());
-        }
-        let size = self.attachments.iter().map(Bytes::len).sum::<usize>();
-        let mut msgpack = Vec::with_capacity(json.len() + size);
         let json = std::str::from_utf8(&json).map_err(|error| MessageError::Malformed(error.into()))?;
+        let mut msgpack = Vec::with_capacity(json.len() + self.size());
         json_to_msgpack(&mut msgpack, json, &self.attachments)
             .map_err(|error| MessageError::Malformed(error.into()))?;
-        Ok(msgpack.into())
+        Ok(msgpack)
     }
 
     /// Reads an envelope in JSON, which begins with `{`, or in msgpack.

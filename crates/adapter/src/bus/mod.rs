@@ -2,84 +2,33 @@
 //!
 //! The cluster layer ([`Cluster`](crate::Cluster)) speaks the messages of Node's `ClusterAdapter`, one [`Message`] at a
 //! time, and a [`Bus`] carries them. It needs two methods; the defaults of the others suit carriers that bring every
-//! message to every node.
+//! message to every node. An [`Emitter`](crate::Emitter) speaks over it, too, and only publishes.
 //!
-//! # What an engine gives
+//! # What engines are made of
 //!
-//! On all of them a node hears nothing of what is published while its subscription is interrupted, unless the engine's
-//! paragraph says so, and its own sockets get what it emits in any case. Nothing but [`LocalBus`] is in this crate; those of
-//! Redis and Postgres are in `tower-socketio-redis` and `tower-socketio-postgres`.
+//! On all of them a node's own sockets get what it emits in any case, and a node hears nothing of what is published while its
+//! subscription is interrupted, unless messages are kept. What those of Redis and Postgres promise and cost is said by
+//! `tower-socketio-redis` and `tower-socketio-postgres`, where they are; this is how they fill the trait:
 //!
-//! ## Redis streams
+//! | | sharded Redis | classic Redis | Redis streams | Postgres | [`LocalBus`] |
+//! |---|---|---|---|---|---|
+//! | a message is | an envelope | translated both ways | an entry or, if it asks or answers, an envelope | an envelope | an envelope in memory |
+//! | [`Offset`] | – | – | the entry's id | – | –, or [its number](LocalBus::journaled) |
+//! | [`Sessions`] | – | – | keys | – | –, or in memory |
+//! | [`Membership`] | counted | counted | counted | heartbeats | heartbeats, or [counted](LocalBus::counted) |
+//! | [`To::Room`] | a channel of the room | a channel of the room, which all nodes hear | as all | as all | as all |
+//! | [`To::Node`] | a channel of the node | the channel of all answers, or of the node | a channel of the node | as all | as all |
+//! | [`Bus::room_opened`] | subscribes to the room's channel | says what is to be read | – | – | – |
 //!
-//! As Node's `@socket.io/redis-streams-adapter` 0.3: broadcasts, joins, leaves and disconnects are entries of a stream,
-//! requests and answers go by pub/sub.
+//! ## Others
 //!
-//! - Delivery and order: entries come at least as long as the stream keeps them, in one order for all nodes; requests and
-//!   answers at most once, in each publisher's order.
-//! - Offsets: the entry's id, so clients [come back](Sessions) to any node.
-//! - Membership: [counted](Membership::Counted), the subscribers of the namespace's channel. [`To::Node`] is a channel.
-//! - Limits: about the latest 10 000 entries are kept.
-//! - In an outage what is published is lost for the others; a reader goes on behind the last entry that it has seen.
-//!
-//! ## Sharded Redis pub/sub
-//!
-//! As the sharded adapter of Node's `@socket.io/redis-adapter`, for Redis 7 and later: `SPUBLISH` to a channel for each
-//! namespace, and to one for each room, which is subscribed where the room has members ([`Bus::room_opened`],
-//! [`To::Room`]).
-//!
-//! - Delivery and order: at most once, in each publisher's order within a channel.
-//! - Offsets: none.
-//! - Membership: counted, over all primaries. [`To::Node`] is a channel.
-//! - Limits: 32 MiB wait for a subscriber, or 8 MiB for a minute, unless Redis is set otherwise; then it drops the
-//!   connection.
-//! - In an outage messages are lost in both directions.
-//!
-//! ## Classic Redis pub/sub
-//!
-//! As Node's `@socket.io/redis-adapter`, whose format is not that of these messages: msgpack on channels that are
-//! subscribed to by pattern, and requests in JSON. A carrier translates both ways. Answers do not say there which node
-//! gives them, so it makes up a node for each.
-//!
-//! - Delivery and order: at most once, in each publisher's order. All nodes hear everything; what is for a single room that
-//!   has nobody here is passed over unread, as rooms are told to the carrier ([`Bus::room_opened`]).
-//! - Offsets: none.
-//! - Membership: counted. [`To::Node`] is the channel of all answers, or that of the node where servers are set so.
-//! - Limits: as of sharded pub/sub. In a Redis Cluster everything goes to all of its nodes.
-//! - In an outage messages are lost in both directions. That a node leaves is not told: who asks it meanwhile waits for it
-//!   in vain.
-//!
-//! ## Postgres
-//!
-//! As Node's `@socket.io/postgres-adapter` 0.5: `NOTIFY` on a channel for each namespace.
-//!
-//! - Delivery and order: at most once, in one order for all nodes.
-//! - Offsets: none.
-//! - Membership: [heartbeats](Membership::Heartbeat). Everything comes to all nodes, answers too.
-//! - Limits: 8000 bytes; what is longer or binary lies in a table, for 30 s, and its number is notified. Nodes share one
-//!   database.
-//! - In an outage messages are lost in both directions, also while only the connection that listens is interrupted.
-//!
-//! ## NATS
-//!
-//! Node has no adapter for it. A subject for each namespace, and one for each node.
+//! NATS, for example, for which Node has no adapter: a subject for each namespace, and one for each node.
 //!
 //! - Delivery and order: at most once, in each publisher's order.
 //! - Offsets: none; with JetStream the sequence in the stream.
 //! - Membership: heartbeats.
 //! - Limits: 1 MiB for a message, unless the server is set otherwise; a larger one is [refused](BusError::Refused). A
 //!   consumer that is too slow loses messages.
-//! - In an outage messages are lost in both directions.
-//!
-//! ## `LocalBus`
-//!
-//! Nodes inside one process, through queues in memory.
-//!
-//! - Delivery and order: at most once, in one order for all nodes.
-//! - Offsets: none, or [all](LocalBus::journaled).
-//! - Membership: heartbeats, or [counted](LocalBus::counted). Everything comes to all nodes, answers too.
-//! - Limits: 16 384 messages wait for a node; then its subscription is interrupted.
-//! - In an [outage](LocalBus::outage) messages are lost in both directions.
 
 mod error;
 mod inbox;

@@ -5,8 +5,11 @@
 //! namespace's [`Home`](crate::Home). `requests` holds what this node asks, `questions` what it is asked, and
 //! `turns` what it broadcasts and may not deliver before it has its place among what all broadcast. The tasks, one
 //! that publishes, one that keeps time and one that subscribes while that is to be done, hold all this weakly.
+//!
+//! An [`Emitter`] says the same, and is no node.
 
 mod adapter;
+mod emitter;
 mod in_turn;
 mod keeper;
 mod leave;
@@ -29,4 +32,5 @@ mod subscription;
 mod turns;
 mod write;
 
+pub use emitter::{EmitError, Emitter};
 pub use setup::Cluster;

@@ -31,7 +31,6 @@ pub(super) struct Line {
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     letters: Mutex<Option<mpsc::UnboundedSender<Letter>>>,
-    overflowed: AtomicBool,
 }
 
 /// A message on its way out.
@@ -63,10 +62,8 @@ pub(super) enum Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Posted {
     Queued,
-    /// Too much waits; `first` says that it did not when the last letter was posted.
-    Full {
-        first: bool,
-    },
+    /// Too much waits.
+    Full,
     /// The adapter is not open.
     Closed,
 }
@@ -144,9 +141,8 @@ impl Outbox {
         let size = letter.size();
         let waiting = line.waiting.load(Ordering::Acquire);
         if waiting > 0 && waiting.saturating_add(size) > budget && !letter.is_pulse() {
-            return Posted::Full { first: !self.overflowed.swap(true, Ordering::Relaxed) };
+            return Posted::Full;
         }
-        self.overflowed.store(false, Ordering::Relaxed);
         line.waiting.fetch_add(size, Ordering::AcqRel);
         match letters.send(letter) {
             Ok(()) => Posted::Queued,
@@ -187,7 +183,7 @@ impl Address {
         }
     }
 
-    fn as_to(&self) -> To<'_> {
+    pub(super) fn as_to(&self) -> To<'_> {
         match self {
             Self::All => To::All,
             Self::Room(room) => To::Room(room),

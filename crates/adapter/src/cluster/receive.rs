@@ -16,9 +16,6 @@ use crate::{
     ServerAnswer, Target,
 };
 
-/// A program that emits without being a node: it is never waited for and asks nothing.
-const EMITTER: &str = "emitter";
-
 impl Shared {
     /// Does what a message says. What cannot be understood is counted, and otherwise ignored.
     pub(super) fn receive(&self, Incoming { message, offset, past }: Incoming) {
@@ -26,7 +23,9 @@ impl Shared {
             let place = offset.filter(|_| message.kind == MessageKind::Broadcast);
             if past {
                 // It has come before, or nobody waits for it any more.
-                place.map(|place| self.remember(message, place, None));
+                if let Some(place) = place {
+                    self.remember(message, place, None);
+                }
                 return;
             }
             self.echo();
@@ -47,7 +46,7 @@ impl Shared {
             }
             return;
         }
-        let is_node = !message.node.is_empty() && *message.node != *EMITTER;
+        let is_node = !message.node.is_empty() && *message.node != *Message::EMITTER;
         if is_node && self.membership == Membership::Heartbeat {
             let new = self.nodes.spoke(&message.node, Instant::now());
             if new {

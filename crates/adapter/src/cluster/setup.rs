@@ -28,6 +28,7 @@ use crate::{Adapter, Bus};
 /// # }
 /// ```
 #[derive(Clone)]
+#[must_use = "a cluster does nothing before a server has it"]
 pub struct Cluster {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) runtime: Handle,

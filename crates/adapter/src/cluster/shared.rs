@@ -153,9 +153,9 @@ impl Shared {
     pub(super) fn posted(&self, posted: Posted) -> bool {
         match posted {
             Posted::Queued => true,
-            Posted::Full { first } => {
+            Posted::Full => {
                 self.vitals.unpublished();
-                if first {
+                if self.health.full() {
                     let namespace = &*self.line.namespace;
                     tracing::warn!(
                         target: "socketio::adapter", namespace,

@@ -99,6 +99,8 @@ impl Shared {
                 shared.hear(inbox, incoming);
             }
         });
+        let vitals = self.vitals.clone();
+        let hears = hears.with_malformed(move || vitals.ignored());
         let Some(history) = self.history() else { return Some(hears) };
         let shared = self.me.clone();
         Some(hears.with_history(history, move |offset| {

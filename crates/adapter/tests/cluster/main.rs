@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what tests share is a test, too")]
 
 mod counted;
+mod emitter;
 mod heartbeats;
 mod hostile;
 mod lifetime;

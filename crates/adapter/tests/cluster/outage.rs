@@ -1,5 +1,8 @@
 //! A bus that fails, comes back, is slow, or takes some messages only.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use tower_socketio_adapter::{AdapterError, Cluster, LocalBus, MessageKind, Target};
 
@@ -98,6 +101,75 @@ async fn a_message_that_the_bus_refuses_is_no_outage() {
     assert!(matches!(fetched, Err(AdapterError::Unreachable(_))), "{fetched:?}");
     settle().await;
     assert_eq!((a.cluster.is_down(), a.cluster.outages(), a.cluster.unpublished()), (false, 0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_takes_every_other_message_is_told_of_now_and_then_and_not_each_time() {
+    let bus = LocalBus::counted();
+    let away = Arc::new(AtomicBool::new(false));
+    let fails = away.clone();
+    let fate = move |_: &_| if fails.load(Ordering::Relaxed) { Fate::Fail } else { Fate::Pass };
+    let (lines, _guard) = Lines::listen();
+    let node = Node::start(&Faulty::new(&bus, fate)).await;
+    let emit = async |fails| {
+        away.store(fails, Ordering::Relaxed);
+        node.emit("[1]", &Target::default());
+        settle().await;
+        assert_eq!(node.cluster.is_down(), fails);
+    };
+    let said = || (lines.count("out of reach"), lines.count("within reach again"));
+    emit(true).await;
+    assert_eq!(said(), (1, 0));
+    for _ in 0..500 {
+        emit(false).await;
+        emit(true).await;
+    }
+    assert_eq!((said(), node.cluster.outages()), ((1, 1), 501));
+    // It stays away, which is said although it was not when that began.
+    tokio::time::sleep(10 * SECOND).await;
+    emit(true).await;
+    emit(true).await;
+    assert_eq!(said(), (2, 1));
+    emit(false).await;
+    assert_eq!(said(), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_told_of_also_if_the_last_one_was_not_seen_to_end() {
+    let bus = LocalBus::counted();
+    let (lines, _guard) = Lines::listen();
+    let node = Node::start(&bus).await;
+    bus.outage(true);
+    settle().await;
+    node.adapter.close().await;
+    bus.outage(false);
+    assert!(!node.cluster.is_down());
+    let other = Node::of(node.cluster.clone(), "/other");
+    tokio::time::sleep(20 * SECOND).await;
+    bus.outage(true);
+    settle().await;
+    assert_eq!((other.cluster.is_down(), lines.count("out of reach")), (true, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_too_much_waits_is_told_now_and_then_and_not_each_time() {
+    let bus = LocalBus::new();
+    let stuck = Faulty::new(&bus, |_| Fate::Hang);
+    let (lines, _guard) = Lines::listen();
+    let node = Node::of(Cluster::new(stuck).publish_budget(100_000), "/");
+    settle().await;
+    let big = Bytes::from(format!("[\"{}\"]", "x".repeat(3000)));
+    for _ in 0..200 {
+        node.adapter.broadcast(&outgoing(big.clone(), Vec::new(), None), &Target::default());
+        node.emit("[1]", &Target::default());
+    }
+    assert!(node.cluster.unpublished() > 100);
+    assert_eq!(lines.count("`publish_budget` is spent"), 1);
+    tokio::time::sleep(60 * SECOND).await;
+    for _ in 0..200 {
+        node.adapter.broadcast(&outgoing(big.clone(), Vec::new(), None), &Target::default());
+    }
+    assert_eq!(lines.count("`publish_budget` is spent"), 2);
 }
 
 #[tokio::test(start_paused = true)]

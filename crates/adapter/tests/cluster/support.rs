@@ -281,6 +281,8 @@ pub(crate) enum Fate {
     Vanish,
     Twice,
     Refuse,
+    /// The bus is out of reach for it.
+    Fail,
     /// The bus never says whether it took it.
     Hang,
     /// It takes a while.
@@ -357,6 +359,7 @@ impl Bus for Faulty {
                 self.inner.publish(message, to).await
             }),
             Fate::Refuse => Box::pin(async { Err(BusError::refused("too long")) }),
+            Fate::Fail => Box::pin(async { Err(BusError::down("not now")) }),
             Fate::Hang => Box::pin(std::future::pending()),
             Fate::Late(wait) => Box::pin(async move {
                 tokio::time::sleep(wait).await;

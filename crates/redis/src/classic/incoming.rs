@@ -44,6 +44,14 @@ pub(super) enum Asked {
     },
 }
 
+/// Why something that came is nothing for the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Skipped {
+    /// It is our own, or of another namespace, or answers what was not asked here.
+    Foreign,
+    Malformed,
+}
+
 /// A payload as JSON, and its attachments.
 pub(super) struct Text {
     json: String,
@@ -61,54 +69,59 @@ impl<'a> Sender<'a> {
 
 impl Text {
     /// Reads JSON, which begins with `opening`, or msgpack.
-    pub(super) fn read(payload: &[u8], opening: u8) -> Option<Self> {
+    pub(super) fn read(payload: &[u8], opening: u8) -> Result<Self, Skipped> {
         let read = if payload.first() == Some(&opening) {
-            Some((std::str::from_utf8(payload).ok()?.to_owned(), Vec::new()))
+            std::str::from_utf8(payload).ok().map(|json| (json.to_owned(), Vec::new()))
         } else {
             msgpack_to_json(payload).ok()
         };
-        read.map(|(json, attachments)| Self { json, attachments })
+        let (json, attachments) = read.ok_or(Skipped::Malformed)?;
+        Ok(Self { json, attachments })
     }
 
-    fn parse<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
-        serde_json::from_str(&self.json)
-            .inspect_err(|error| tracing::debug!(target: "socketio::adapter", %error, "no message"))
-            .ok()
+    fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Skipped> {
+        parse(&self.json)
     }
 }
 
-/// Reads a broadcast, `[uid, packet, opts]`; `None` if it is none, or our own, or of another namespace.
-pub(super) fn broadcast(payload: &[u8], seat: &Seat) -> Option<Message> {
+/// Reads a broadcast, `[uid, packet, opts]`.
+pub(super) fn broadcast(payload: &[u8], seat: &Seat) -> Result<Message, Skipped> {
     let text = Text::read(payload, b'[')?;
     let parts: Vec<&RawValue> = text.parse()?;
-    let [uid, packet, opts, ..] = parts[..] else { return None };
-    let uid: Cow<'_, str> = serde_json::from_str(uid.get()).ok()?;
+    let [uid, packet, opts, ..] = parts[..] else { return Err(Skipped::Malformed) };
+    let uid: Cow<'_, str> = parse(uid.get())?;
     if *uid == *seat.node {
-        return None;
+        return Err(Skipped::Foreign);
     }
-    let packet: Packet<'_> = serde_json::from_str(packet.get()).ok()?;
+    let packet: Packet<'_> = parse(packet.get())?;
     if *packet.nsp.as_deref().unwrap_or("/") != *seat.namespace {
-        return None;
+        return Err(Skipped::Foreign);
     }
-    let opts: Opts<'_> = serde_json::from_str(opts.get()).ok()?;
+    let opts: Opts<'_> = parse(opts.get())?;
     let data = Data { packet: Some(event(&packet)), opts: Some(OptsData::from(&opts)), ..Data::default() };
-    Some(message(MessageKind::Broadcast, seat, &uid, &data, text.attachments.clone()))
+    Ok(message(MessageKind::Broadcast, seat, &uid, &data, text.attachments.clone()))
 }
 
-/// Reads a request; `None` if it is none, or our own.
-pub(super) fn request(payload: &[u8], seat: &Seat) -> Option<Asked> {
+/// Reads a request.
+pub(super) fn request(payload: &[u8], seat: &Seat) -> Result<Asked, Skipped> {
     let text = Text::read(payload, b'{')?;
     let request: Request<'_> = text.parse()?;
-    let uid = request.uid.as_deref().unwrap_or_default();
-    if *uid == *seat.node {
-        return None;
+    let namespace = request.packet.as_ref().and_then(|packet| packet.nsp.as_deref());
+    let is_ours = request.uid.as_deref() == Some(&*seat.node);
+    if is_ours || namespace.is_some_and(|namespace| *namespace != *seat.namespace) {
+        return Err(Skipped::Foreign);
     }
+    asked(&request, seat, &text.attachments).ok_or(Skipped::Malformed)
+}
+
+/// What a request comes to; `None` if something is missing.
+fn asked(request: &Request<'_>, seat: &Seat, attachments: &[Bytes]) -> Option<Asked> {
+    let uid = request.uid.as_deref().unwrap_or_default();
     let asking = if uid.is_empty() { NOBODY } else { uid };
     let id = request.id.as_deref();
     let opts = request.opts.as_ref().map(OptsData::from);
-    let make = |kind, node: &str, data: Data<'_>| message(kind, seat, node, &data, text.attachments.clone());
+    let make = |kind, node: &str, data: Data<'_>| message(kind, seat, node, &data, attachments.to_vec());
     let with = |opts| Data { opts: Some(opts), request: id, ..Data::default() };
-    let answered_to = || Some((id?.to_owned(), asking.to_owned()));
     Some(Asked::Message(match (request.r#type, opts) {
         (kind::SOCKETS, _) => {
             let rooms = request.rooms.as_deref().unwrap_or_default();
@@ -117,8 +130,7 @@ pub(super) fn request(payload: &[u8], seat: &Seat) -> Option<Asked> {
             make(MessageKind::FetchSockets, &format!("{IDS}{asking}"), with(opts))
         }
         (kind::ALL_ROOMS, _) => {
-            let (request, node) = answered_to()?;
-            return Some(Asked::Rooms { request, node });
+            return Some(Asked::Rooms { request: id?.to_owned(), node: asking.to_owned() });
         }
         (kind::REMOTE_JOIN | kind::REMOTE_LEAVE, Some(opts)) => {
             let rooms = Some(request.rooms.as_deref()?);
@@ -139,12 +151,8 @@ pub(super) fn request(payload: &[u8], seat: &Seat) -> Option<Asked> {
             };
             let message = make(moves(number), uid, data);
             let [Name(socket)] = socket;
-            return Some(Asked::Socket {
-                message,
-                socket,
-                request: id.map(str::to_owned),
-                node: asking.to_owned(),
-            });
+            let (request, node) = (id.map(str::to_owned), asking.to_owned());
+            return Some(Asked::Socket { message, socket, request, node });
         }
         (kind::REMOTE_FETCH, Some(opts)) => {
             id?;
@@ -158,42 +166,48 @@ pub(super) fn request(payload: &[u8], seat: &Seat) -> Option<Asked> {
         }
         (kind::BROADCAST, Some(opts)) => {
             id?;
-            let packet = request.packet.as_ref()?;
-            if *packet.nsp.as_deref().unwrap_or(&seat.namespace) != *seat.namespace {
-                return None;
-            }
-            make(MessageKind::Broadcast, asking, Data { packet: Some(event(packet)), ..with(opts) })
+            let packet = Some(event(request.packet.as_ref()?));
+            make(MessageKind::Broadcast, asking, Data { packet, ..with(opts) })
         }
         _ => return None,
     }))
 }
 
-/// Reads an answer; `None` if it is none, or nobody here asked.
-pub(super) fn response(payload: &[u8], seat: &Seat, asks: &Asks) -> Option<Message> {
+/// Reads an answer.
+pub(super) fn response(payload: &[u8], seat: &Seat, asks: &Asks) -> Result<Message, Skipped> {
     let text = Text::read(payload, b'{')?;
     let response: Response<'_> = text.parse()?;
     let data = Data { request: Some(&response.id), ..Data::default() };
     let (kind, node, data) = match (response.r#type, response.sockets, response.clients) {
         (Some(kind::BROADCAST_CLIENT_COUNT), _, Some(clients)) => {
-            let node = asks.clients(&response.id, clients)?;
+            let node = asks.clients(&response.id, clients);
             (MessageKind::BroadcastClientCount, node, Data { clients: Some(clients), ..data })
         }
         (Some(kind::BROADCAST_ACK), ..) => {
             let packet = response.packet.map(PacketData::Value);
-            (MessageKind::BroadcastAck, asks.client(&response.id)?, Data { packet, ..data })
+            (MessageKind::BroadcastAck, asks.client(&response.id), Data { packet, ..data })
         }
-        (Some(kind::CLIENT_LOST), ..) => (MessageKind::ClientLost, asks.client(&response.id)?, data),
+        (Some(kind::CLIENT_LOST), ..) => (MessageKind::ClientLost, asks.client(&response.id), data),
         (Some(kind::SERVER_SIDE_EMIT), ..) => {
             let packet = response.data.map(PacketData::Value);
-            (MessageKind::ServerSideEmitResponse, asks.node(&response.id)?, Data { packet, ..data })
+            (MessageKind::ServerSideEmitResponse, asks.node(&response.id), Data { packet, ..data })
         }
         (None | Some(kind::REMOTE_FETCH), Some(sockets), _) => {
             let data = Data { sockets: Some(sockets), ..data };
-            (MessageKind::FetchSocketsResponse, asks.node(&response.id)?, data)
+            (MessageKind::FetchSocketsResponse, asks.node(&response.id), data)
         }
-        _ => return None,
+        // The rooms that another node has, for example, which are not asked for here.
+        _ => return Err(Skipped::Foreign),
     };
-    Some(message(kind, seat, &node, &data, text.attachments.clone()))
+    let node = node.ok_or(Skipped::Foreign)?;
+    Ok(message(kind, seat, &node, &data, text.attachments.clone()))
+}
+
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Skipped> {
+    serde_json::from_str(json).map_err(|error| {
+        tracing::debug!(target: "socketio::adapter", %error, "no message");
+        Skipped::Malformed
+    })
 }
 
 fn message(kind: MessageKind, seat: &Seat, node: &str, data: &Data<'_>, attachments: Vec<Bytes>) -> Message {

@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redis::cmd;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tower_socketio_adapter::{BusError, Message, MessageKind, To};
 use tower_socketio_proto::socketio::json_to_msgpack;
 
 use super::channels::Channels;
 use super::incoming::{NOBODY, Sender};
-use super::wire::kind;
+use super::wire::{even_null, kind};
 use crate::connection::Job;
-use crate::emitter::Format;
 
 /// What is published, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,9 +32,6 @@ pub(super) struct Style {
     pub(super) specific_responses: bool,
 }
 
-/// What Node's emitters call themselves.
-const EMITTER: &str = "emitter";
-
 #[derive(Deserialize)]
 struct Data<'a> {
     #[serde(borrow, default, deserialize_with = "even_null")]
@@ -51,11 +47,6 @@ struct Data<'a> {
     sockets: Option<&'a RawValue>,
     #[serde(rename = "clientCount")]
     clients: Option<u64>,
-}
-
-/// `null` is an answer, and no packet is none.
-fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -105,7 +96,7 @@ impl Style {
                 let Event { r#type, data: args } =
                     serde_json::from_str(packet.get()).map_err(BusError::refused)?;
                 let packet = format!(r#"{{"type":{type},"data":{args},"nsp":{}}}"#, quoted(namespace));
-                let opts = opts.with_flags(&*message.node == EMITTER);
+                let opts = opts.with_flags(&*message.node == Message::EMITTER);
                 match &data.request {
                     Some(id) => {
                         let id = quoted(id);
@@ -226,12 +217,6 @@ impl Opts<'_> {
     }
 }
 
-impl Format for Style {
-    fn job(&self, message: &Message, to: To<'_>) -> Result<Option<Job>, BusError> {
-        Ok(self.write(message, to)?.map(|publication| self.publish(publication)))
-    }
-}
-
 /// Without flags, as Node writes it where they are of no use.
 impl std::fmt::Display for Opts<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -241,7 +226,11 @@ impl std::fmt::Display for Opts<'_> {
 
 /// Emitters do not say who they are when they have things done to sockets.
 fn sender(message: &Message) -> String {
-    if &*message.node == EMITTER { String::new() } else { format!(r#""uid":{},"#, quoted(&message.node)) }
+    if &*message.node == Message::EMITTER {
+        String::new()
+    } else {
+        format!(r#""uid":{},"#, quoted(&message.node))
+    }
 }
 
 fn answered(to: To<'_>) -> Sender<'_> {

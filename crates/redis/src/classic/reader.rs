@@ -3,10 +3,10 @@ use std::sync::Arc;
 use redis::cmd;
 use serde_json::json;
 use tokio::sync::Semaphore;
-use tower_socketio_adapter::Inbox;
+use tower_socketio_adapter::{Inbox, Message};
 
 use super::asks::Asks;
-use super::incoming::{self, Asked, Sender};
+use super::incoming::{self, Asked, Sender, Skipped};
 use super::outgoing::Style;
 use crate::connection::{Commands, Delivery, Job, Kind};
 use crate::subscriptions::{Reader, Seat, Subscriptions};
@@ -37,25 +37,24 @@ impl Translator {
         {
             return;
         }
-        if let Some(message) = incoming::broadcast(&delivery.payload, seat) {
-            inbox.message(message.into());
-        }
+        take(incoming::broadcast(&delivery.payload, seat), inbox);
     }
 
     fn request(&self, delivery: &Delivery, seat: &Seat, inbox: &Inbox, rooms: &Subscriptions) {
         match incoming::request(&delivery.payload, seat) {
-            Some(Asked::Message(message)) => inbox.message(message.into()),
-            Some(Asked::Rooms { request, node }) => {
+            Ok(Asked::Message(message)) => inbox.message(message.into()),
+            Ok(Asked::Rooms { request, node }) => {
                 let answer = json!({ "requestId": request, "rooms": rooms.rooms(seat) });
                 self.answer(seat, &node, &answer);
             }
-            Some(Asked::Socket { message, socket, request, node }) if rooms.has_room(seat, &socket) => {
+            Ok(Asked::Socket { message, socket, request, node }) if rooms.has_room(seat, &socket) => {
                 inbox.message(message.into());
                 if let Some(request) = request {
                     self.answer(seat, &node, &json!({ "requestId": request }));
                 }
             }
-            Some(Asked::Socket { .. }) | None => {}
+            Ok(Asked::Socket { .. }) => {}
+            Err(skipped) => take(Err(skipped), inbox),
         }
     }
 
@@ -78,8 +77,17 @@ impl Reader for Translator {
             self.broadcast(delivery, seat, inbox, subscriptions);
         } else if delivery.channel == self.style.channels.requests(&seat.namespace) {
             self.request(delivery, seat, inbox, subscriptions);
-        } else if let Some(message) = incoming::response(&delivery.payload, seat, &self.asks) {
-            inbox.message(message.into());
+        } else {
+            take(incoming::response(&delivery.payload, seat, &self.asks), inbox);
         }
+    }
+}
+
+/// Brings a message, or counts what should have been one.
+fn take(read: Result<Message, Skipped>, inbox: &Inbox) {
+    match read {
+        Ok(message) => inbox.message(message.into()),
+        Err(Skipped::Malformed) => inbox.malformed(),
+        Err(Skipped::Foreign) => {}
     }
 }

@@ -1,16 +1,14 @@
-use std::sync::Arc;
-
-use tower_socketio_adapter::Cluster;
+use tower_socketio_adapter::{Cluster, Emitter};
 
 use super::bus::ClassicBus;
 use super::channels::Channels;
 use super::outgoing::Style;
-use crate::connection::{Commands, Plan};
-use crate::{ConnectError, RedisEmitter, RedisServer};
+use crate::connection::Commands;
+use crate::{ConnectError, RedisServer};
 
 /// The classic adapter before it is connected: made by [`RedisAdapter::classic`](crate::RedisAdapter::classic).
 #[derive(Clone, Debug)]
-#[must_use = "nothing happens before `connect`"]
+#[must_use = "an adapter does nothing before `connect` or `emitter`"]
 pub struct ClassicAdapter {
     server: RedisServer,
     style: Style,
@@ -46,13 +44,10 @@ impl ClassicAdapter {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<Cluster, ConnectError> {
-        let plan = Arc::new(Plan::new(&self.server).map_err(ConnectError::Configuration)?);
-        let commands = Arc::new(Commands::new(plan.clone()));
-        commands.ping().await.map_err(ConnectError::Unreachable)?;
-        Ok(Cluster::new(ClassicBus::new(plan, commands, self.style)))
+        self.bus().await.map(Cluster::new)
     }
 
-    /// Connects to emit only.
+    /// Connects to emit only, from a program that serves nobody.
     ///
     /// It is heard by Node's servers, too, like npm's `@socket.io/redis-emitter`.
     ///
@@ -63,7 +58,12 @@ impl ClassicAdapter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn emitter(self) -> Result<RedisEmitter, ConnectError> {
-        RedisEmitter::new(&self.server, self.style).await
+    pub async fn emitter(self) -> Result<Emitter, ConnectError> {
+        self.bus().await.map(Emitter::new)
+    }
+
+    async fn bus(self) -> Result<ClassicBus, ConnectError> {
+        let (plan, commands) = Commands::connect(&self.server).await?;
+        Ok(ClassicBus::new(plan, commands, self.style))
     }
 }

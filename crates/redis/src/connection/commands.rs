@@ -4,19 +4,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value, cmd};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::dial::Plan;
 use super::link::Link;
 use super::topology::{Address, Topology};
+use crate::{ConnectError, RedisServer};
 
 /// How often a command follows a key that moves.
 const REDIRECTIONS: usize = 5;
 
 /// How long what a cluster says of itself is not asked again.
 const FRESH: Duration = Duration::from_millis(100);
+
+/// How many nodes are asked at a time.
+const ASKED: usize = 3;
 
 /// A command, and the key or shard channel that says to which node of a cluster it goes; `None` if all are the same.
 pub(crate) struct Job {
@@ -32,6 +38,8 @@ pub(crate) struct Commands {
     cluster: Mutex<Cluster>,
     /// Whoever asks for the topology holds it.
     refreshing: tokio::sync::Mutex<Option<Instant>>,
+    /// Says that the topology is another one.
+    changes: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -67,12 +75,17 @@ impl Job {
 impl Commands {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
         let single = Link::new(plan.clone(), None);
-        Self { plan, single, cluster: Mutex::default(), refreshing: tokio::sync::Mutex::default() }
+        let (cluster, refreshing, changes) = Default::default();
+        Self { plan, single, cluster, refreshing, changes }
     }
 
-    /// Connects, if that has not happened, and waits for an answer.
-    pub(crate) async fn ping(&self) -> RedisResult<()> {
-        self.run(Job::anywhere(cmd("PING"))).await.map(drop)
+    /// Connects to a server that is described, and waits for an answer of it.
+    pub(crate) async fn connect(server: &RedisServer) -> Result<(Arc<Plan>, Arc<Self>), ConnectError> {
+        let plan = Arc::new(Plan::new(server).map_err(|error| ConnectError::Configuration(error.into()))?);
+        let commands = Arc::new(Self::new(plan.clone()));
+        let answered = commands.run(Job::anywhere(cmd("PING"))).await;
+        answered.map_err(|error| ConnectError::Unreachable(error.into()))?;
+        Ok((plan, commands))
     }
 
     /// Runs a command.
@@ -187,26 +200,39 @@ impl Commands {
         let mut nodes = self.cluster().topology.nodes.clone();
         nodes.extend(self.plan.seeds());
         let mut last = nobody();
-        for node in nodes {
-            let mut slots = cmd("CLUSTER");
-            slots.arg("SLOTS");
-            match run_on(&self.link(&node), &[&slots]).await.pop().expect("each command has a result") {
-                Ok(slots) => {
-                    let topology = Arc::new(Topology::read(&slots, &node));
-                    if topology.nodes.is_empty() {
-                        continue;
-                    }
+        // One that hangs, for which the others have a successor, does not hold this up.
+        let mut answers = stream::iter(nodes).map(|node| self.ask_for_topology(node)).buffer_unordered(ASKED);
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(topology) if topology.nodes.is_empty() => {}
+                Ok(topology) => {
+                    let topology = Arc::new(topology);
                     let mut cluster = self.cluster();
                     cluster.links.retain(|node, _| topology.nodes.contains(node));
-                    cluster.topology = topology.clone();
                     cluster.stale = false;
+                    let former = std::mem::replace(&mut cluster.topology, topology.clone());
                     *refreshed = Some(Instant::now());
+                    if former != topology {
+                        self.changes.send_replace(());
+                    }
                     return Ok(topology);
                 }
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    async fn ask_for_topology(&self, node: Address) -> RedisResult<Topology> {
+        let mut slots = cmd("CLUSTER");
+        slots.arg("SLOTS");
+        let answer = run_on(&self.link(&node), &[&slots]).await.pop().expect("each command has a result");
+        Ok(Topology::read(&answer?, &node))
+    }
+
+    /// Tells from now on when the topology has become another one.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// The cluster may have changed.

@@ -1,7 +1,7 @@
 //! Connections to Redis: what the adapters and emitters of this crate stand on.
 //!
-//! A [`RedisServer`] describes one server, a cluster or a Sentinel's primary. [`Plan::new`] checks it without connecting,
-//! and everything else is made of the [`Plan`]:
+//! A [`RedisServer`] describes one server, a cluster or a Sentinel's primary. [`Commands::connect`] says at once if there is
+//! no such server, and everything else is made of the [`Plan`] that it has checked:
 //!
 //! - [`Commands`] runs commands over one multiplexed connection, or one to each node of a cluster, that are made at the
 //!   first use and anew after a loss. A batch is one pipeline, a result each; nothing is sent twice. While the server is
@@ -13,9 +13,7 @@
 //! - [`Commands::dedicated`] connects for commands that block, such as `XREAD BLOCK`.
 //!
 //! ```text
-//! let plan = Arc::new(Plan::new(&"redis://localhost".into())?);
-//! let commands = Arc::new(Commands::new(plan.clone()));
-//! commands.ping().await?; // `connect()` says at once that there is no server
+//! let (plan, commands) = Commands::connect(&"redis://localhost".into()).await?;
 //! let subscriber = Subscriber::new(plan, commands.clone(), sink);
 //! subscriber.subscribe(Kind::Shard, &["socket.io#/#"]).await?; // resolves when Redis has confirmed it
 //! let receivers = commands.run(Job::new("socket.io#/#", cmd("SPUBLISH").arg(..).take())).await?;
@@ -25,6 +23,7 @@ mod commands;
 mod dial;
 mod link;
 mod server;
+mod shards;
 mod subscriber;
 mod topology;
 mod wires;

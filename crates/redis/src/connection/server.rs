@@ -19,6 +19,7 @@ use redis::IntoConnectionInfo;
 ///     .password("secret");
 /// ```
 #[derive(Clone)]
+#[must_use = "a description does nothing before an adapter has it"]
 pub struct RedisServer {
     pub(super) urls: Vec<String>,
     pub(super) role: Role,
@@ -79,13 +80,15 @@ impl RedisServer {
         self
     }
 
-    /// The certificates in PEM that servers' certificates are checked against (default: those that the system trusts).
+    /// The certificates in PEM that servers' certificates are checked against (default: those that the system trusts). It
+    /// needs the Cargo feature `tls`.
     pub fn certificate_authority(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.certificate_authority = Some(pem.into());
         self
     }
 
-    /// The certificate and the key in PEM by which the server knows this program (default: none).
+    /// The certificate and the key in PEM by which the server knows this program (default: none). It needs the Cargo feature
+    /// `tls`.
     pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.client_certificate = Some((certificate.into(), key.into()));
         self

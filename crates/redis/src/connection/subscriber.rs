@@ -1,23 +1,14 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
-use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
-use tokio::time::sleep;
+use redis::{ErrorKind, PushKind, RedisError, RedisResult};
 
-use super::commands::{Commands, is};
+use super::commands::Commands;
 use super::dial::Plan;
 use super::topology::Address;
 use super::wires::Wire;
-
-/// How often a channel that moves is looked for.
-const ATTEMPTS: u32 = 5;
-
-/// How long is waited before it is looked for again; in a failover that is not enough, and everything is lost.
-const MOVING: Duration = Duration::from_millis(50);
 
 /// How a channel is subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,22 +55,22 @@ pub(super) struct Inner {
     state: Mutex<State>,
     /// Whoever connects holds it.
     dialing: tokio::sync::Mutex<()>,
+    /// Whoever subscribes to shard channels of a cluster, or leaves them, holds it.
+    pub(super) moving: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// By node; `None` is the one server, and in a cluster the node of what is not sharded.
-    wires: HashMap<Option<Address>, Arc<Wire>>,
-    /// Where the shard channels of a cluster are subscribed to.
-    places: HashMap<Box<[u8]>, Address>,
-    /// Those that are being left, so that it is no surprise.
-    leaving: HashSet<Box<[u8]>>,
+    pub(super) wires: HashMap<Option<Address>, Arc<Wire>>,
+    /// The shard channels of a cluster that are wanted, and where they are subscribed to; `None` while they are on the move.
+    pub(super) places: HashMap<Box<str>, Option<Address>>,
 }
 
 impl Subscriber {
     pub(crate) fn new(plan: Arc<Plan>, commands: Arc<Commands>, sink: Arc<dyn Sink>) -> Self {
-        let (state, dialing) = Default::default();
-        Self(Arc::new(Inner { plan, commands, sink, state, dialing }))
+        let (state, dialing, moving) = Default::default();
+        Self(Arc::new(Inner { plan, commands, sink, state, dialing, moving }))
     }
 
     /// Subscribes to channels, or patterns, and waits until Redis has confirmed all; connects if necessary.
@@ -93,7 +84,7 @@ impl Subscriber {
             return self.0.subscribe_shards(names).await;
         }
         let wire = self.0.wire(None).await?;
-        let confirmed = wire.run(kind.verb(true), &names).await;
+        let confirmed = wire.run(kind, true, &names).await;
         confirmed.inspect_err(|error| self.0.broken(&wire, error))?.into_iter().collect()
     }
 
@@ -104,14 +95,14 @@ impl Subscriber {
             return self.0.unsubscribe_shards(&names).await;
         }
         let Some(wire) = self.0.state().wires.get(&None).cloned() else { return Ok(()) };
-        let confirmed = wire.run(kind.verb(false), &names).await;
+        let confirmed = wire.run(kind, false, &names).await;
         confirmed.inspect_err(|error| self.0.broken(&wire, error))?.into_iter().collect()
     }
 }
 
 impl Inner {
     /// Returns the connection to a node, connecting if there is none.
-    async fn wire(self: &Arc<Self>, node: Option<&Address>) -> RedisResult<Arc<Wire>> {
+    pub(super) async fn wire(self: &Arc<Self>, node: Option<&Address>) -> RedisResult<Arc<Wire>> {
         let node = node.cloned();
         let known = |inner: &Self| {
             let state = inner.state();
@@ -144,133 +135,8 @@ impl Inner {
         Err(last)
     }
 
-    async fn subscribe_shards(self: &Arc<Self>, names: Vec<&str>) -> RedisResult<()> {
-        let mut left = names;
-        let mut last = RedisError::from((ErrorKind::Io, "nothing was subscribed to"));
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                sleep(MOVING * (1 << (attempt - 1))).await;
-                self.commands.refresh().await?;
-            }
-            let mut by_node: HashMap<Address, Vec<&str>> = HashMap::new();
-            for name in left {
-                by_node.entry(self.commands.primary(name.as_bytes()).await?).or_default().push(name);
-            }
-            let results = join_all(by_node.iter().map(|(node, names)| self.subscribe_on(node, names))).await;
-            left = Vec::new();
-            for (result, names) in results.into_iter().zip(by_node.values()) {
-                for (result, name) in result?.into_iter().zip(names) {
-                    match result {
-                        Ok(()) => {}
-                        Err(error) if is(&error, ServerErrorKind::Moved) => {
-                            last = error;
-                            left.push(*name);
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-            }
-            if left.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(last)
-    }
-
-    async fn subscribe_on(
-        self: &Arc<Self>,
-        node: &Address,
-        names: &[&str],
-    ) -> RedisResult<Vec<RedisResult<()>>> {
-        let wire = self.wire(Some(node)).await.inspect_err(|_| self.commands.doubt())?;
-        {
-            let mut state = self.state();
-            for name in names {
-                state.leaving.remove(name.as_bytes());
-                state.places.insert(name.as_bytes().into(), node.clone());
-            }
-        }
-        let confirmed = wire.run(Kind::Shard.verb(true), names).await;
-        confirmed.inspect_err(|error| self.broken(&wire, error))
-    }
-
-    async fn unsubscribe_shards(self: &Arc<Self>, names: &[&str]) -> RedisResult<()> {
-        let mut by_node: HashMap<Address, Vec<&str>> = HashMap::new();
-        {
-            let mut state = self.state();
-            for name in names {
-                if let Some(node) = state.places.remove(name.as_bytes()) {
-                    state.leaving.insert(name.as_bytes().into());
-                    by_node.entry(node).or_default().push(name);
-                }
-            }
-        }
-        for (node, names) in by_node {
-            let wire = self.state().wires.get(&Some(node)).cloned();
-            if let Some(wire) = wire {
-                let confirmed = wire.run(Kind::Shard.verb(false), &names).await;
-                confirmed.inspect_err(|error| self.broken(&wire, error))?;
-            }
-            let mut state = self.state();
-            for name in names {
-                state.leaving.remove(name.as_bytes());
-            }
-        }
-        Ok(())
-    }
-
-    /// The server has ended the subscription to a shard channel: we wanted that, or its slot has moved.
-    pub(super) fn left(self: &Arc<Self>, channel: Vec<u8>) {
-        {
-            let mut state = self.state();
-            if state.leaving.contains(&channel[..]) || state.places.remove(&channel[..]).is_none() {
-                return;
-            }
-        }
-        let Ok(channel) = String::from_utf8(channel) else { return };
-        self.follow(vec![channel]);
-    }
-
-    /// Looks whether the primaries of shard channels are still the same, which is not said after a failover.
-    pub(super) fn look_around(self: &Arc<Self>) {
-        if !self.plan.is_cluster() {
-            return;
-        }
-        let inner = self.clone();
-        tokio::spawn(async move {
-            let Ok(topology) = inner.commands.refresh().await else { return };
-            let moved: Vec<String> = {
-                let state = inner.state();
-                let moved = state.places.iter().filter(|(channel, node)| {
-                    topology.primary(channel).is_some_and(|primary| primary != *node)
-                });
-                moved.filter_map(|(channel, _)| String::from_utf8(channel.to_vec()).ok()).collect()
-            };
-            if moved.is_empty() {
-                return;
-            }
-            let names: Vec<_> = moved.iter().map(String::as_str).collect();
-            // Before they are subscribed to elsewhere, or messages would come twice.
-            let _ = inner.unsubscribe_shards(&names).await;
-            inner.follow(moved);
-        });
-    }
-
-    /// Subscribes to channels where they are now.
-    fn follow(self: &Arc<Self>, channels: Vec<String>) {
-        let inner = self.clone();
-        tokio::spawn(async move {
-            let _ = inner.commands.refresh().await;
-            let names = channels.iter().map(String::as_str).collect();
-            match inner.subscribe_shards(names).await {
-                Ok(()) => tracing::debug!(target: "socketio::adapter", ?channels, "slots have moved"),
-                Err(error) => inner.lost(&error),
-            }
-        });
-    }
-
     /// A command of a connection failed; if the connection did, everything is lost.
-    fn broken(&self, wire: &Wire, error: &RedisError) {
+    pub(super) fn broken(&self, wire: &Wire, error: &RedisError) {
         if wire.kill() {
             self.lost(error);
         }
@@ -290,13 +156,13 @@ impl Inner {
         self.sink.lost(reason);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Kind {
-    fn verb(self, subscribe: bool) -> &'static str {
+    pub(super) fn verb(self, subscribe: bool) -> &'static str {
         match (self, subscribe) {
             (Self::Plain, true) => "SUBSCRIBE",
             (Self::Plain, false) => "UNSUBSCRIBE",
@@ -304,6 +170,18 @@ impl Kind {
             (Self::Pattern, false) => "PUNSUBSCRIBE",
             (Self::Shard, true) => "SSUBSCRIBE",
             (Self::Shard, false) => "SUNSUBSCRIBE",
+        }
+    }
+
+    /// How the server confirms it.
+    pub(super) fn confirmation(self, subscribe: bool) -> PushKind {
+        match (self, subscribe) {
+            (Self::Plain, true) => PushKind::Subscribe,
+            (Self::Plain, false) => PushKind::Unsubscribe,
+            (Self::Pattern, true) => PushKind::PSubscribe,
+            (Self::Pattern, false) => PushKind::PUnsubscribe,
+            (Self::Shard, true) => PushKind::SSubscribe,
+            (Self::Shard, false) => PushKind::SUnsubscribe,
         }
     }
 }

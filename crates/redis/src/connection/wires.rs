@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{Cmd, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisResult, Value, cmd};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::dial::Push;
 use super::subscriber::{Delivery, Inner, Kind};
@@ -20,7 +21,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// A connection that subscribes; ends when it is dropped.
 pub(super) struct Wire {
-    connection: MultiplexedConnection,
+    /// One tells the server something at a time, so that it is known what an answer belongs to.
+    connection: Arc<tokio::sync::Mutex<MultiplexedConnection>>,
     /// Whether what it brings is still wanted.
     alive: Arc<AtomicBool>,
     pulse: AbortHandle,
@@ -30,31 +32,43 @@ impl Wire {
     /// Connects to the server, or to a node of a cluster.
     pub(super) async fn open(inner: &Arc<Inner>, node: Option<&Address>) -> RedisResult<Self> {
         let alive = Arc::new(AtomicBool::new(true));
-        let push = push(Arc::downgrade(inner), alive.clone());
+        let push = push(Arc::downgrade(inner), node.cloned(), alive.clone());
         let connection = inner.plan.dial(node, None, Some(push)).await?;
-        let pulse =
-            tokio::spawn(pulse(connection.clone(), Arc::downgrade(inner), alive.clone())).abort_handle();
+        let connection = Arc::new(tokio::sync::Mutex::new(connection));
+        let pulse = pulse(connection.clone(), Arc::downgrade(inner), inner.commands.changes(), alive.clone());
+        let pulse = tokio::spawn(pulse).abort_handle();
         Ok(Self { connection, alive, pulse })
     }
 
     /// Subscribes, or ends subscriptions, and waits until the server has confirmed it.
-    pub(super) fn run(
+    pub(super) async fn run(
         &self,
-        verb: &'static str,
+        kind: Kind,
+        subscribe: bool,
         names: &[&str],
-    ) -> impl Future<Output = RedisResult<Vec<RedisResult<()>>>> + Send + use<> {
-        let mut pipeline = Pipeline::with_capacity(names.len());
-        for name in names {
-            pipeline.add_command(subscription(verb, name));
+    ) -> RedisResult<Vec<RedisResult<()>>> {
+        let late = |_| Err(RedisError::from((ErrorKind::Io, "no answer in time")));
+        timeout(SILENCE, self.tell(kind, subscribe, names)).await.unwrap_or_else(late)
+    }
+
+    async fn tell(&self, kind: Kind, subscribe: bool, names: &[&str]) -> RedisResult<Vec<RedisResult<()>>> {
+        let confirmation = kind.confirmation(subscribe);
+        let mut connection = self.connection.lock().await;
+        let mut results = Vec::with_capacity(names.len());
+        // When a slot moves the server says so unasked, which is taken for an answer and leaves a true one behind: what is
+        // still open is said again, which changes nothing.
+        while results.len() < names.len() {
+            let open = &names[results.len()..];
+            let mut pipeline = Pipeline::with_capacity(open.len());
+            for name in open {
+                pipeline.add_command(subscription(kind.verb(subscribe), name));
+            }
+            for answer in connection.req_packed_commands(&pipeline, 0, open.len()).await? {
+                let Some(name) = names.get(results.len()) else { break };
+                results.extend(read(answer, &confirmation, name.as_bytes())?);
+            }
         }
-        let expected: Vec<Vec<u8>> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let mut connection = self.connection.clone();
-        async move {
-            let sent = connection.req_packed_commands(&pipeline, 0, expected.len());
-            let late = |_| Err(RedisError::from((ErrorKind::Io, "no answer in time")));
-            let values = timeout(SILENCE, sent).await.unwrap_or_else(late)?;
-            values.into_iter().zip(&expected).map(|(value, name)| confirmed(value, name)).collect()
-        }
+        Ok(results)
     }
 
     /// Ends the connection; `false` if it had ended before.
@@ -74,15 +88,17 @@ impl Drop for Wire {
     }
 }
 
-/// Reads the answer to a command about a channel: the outer error is that of the connection.
-fn confirmed(answer: Value, name: &[u8]) -> RedisResult<RedisResult<()>> {
+/// Reads what may be the answer to a command about a channel; `None` if it is not. The outer error is that of the connection.
+fn read(answer: Value, confirmation: &PushKind, name: &[u8]) -> RedisResult<Option<RedisResult<()>>> {
     match answer {
-        Value::Push { data, .. } if matches!(data.first(), Some(Value::BulkString(of)) if of == name) => {
-            Ok(Ok(()))
+        Value::Push { kind, data } => {
+            let is_of_it = matches!(data.first(), Some(Value::BulkString(of)) if of == name);
+            Ok((kind == *confirmation && is_of_it).then_some(Ok(())))
         }
-        Value::ServerError(error) => Ok(Err(error.into())),
-        // A slot moved meanwhile, and the server's word of it was taken for an answer.
-        _ => Err(RedisError::from((ErrorKind::Io, "an answer is out of order"))),
+        Value::ServerError(error) => Ok(Some(Err(error.into()))),
+        // To a pulse.
+        Value::SimpleString(word) if word == "PONG" => Ok(None),
+        _ => Err(RedisError::from((ErrorKind::UnexpectedReturnType, "no answer to a subscription"))),
     }
 }
 
@@ -93,7 +109,7 @@ fn subscription(verb: &str, name: &str) -> Cmd {
 }
 
 /// Makes what takes the messages of a connection, in its own task.
-fn push(inner: Weak<Inner>, alive: Arc<AtomicBool>) -> Push {
+fn push(inner: Weak<Inner>, node: Option<Address>, alive: Arc<AtomicBool>) -> Push {
     Box::new(move |info| {
         if !alive.load(Ordering::Acquire) {
             return;
@@ -106,8 +122,8 @@ fn push(inner: Weak<Inner>, alive: Arc<AtomicBool>) -> Push {
                 }
             }
             PushKind::SUnsubscribe => {
-                if let Some(Value::BulkString(channel)) = info.data.into_iter().next() {
-                    inner.left(channel);
+                if let (Some(node), Some(Value::BulkString(channel))) = (&node, info.data.first()) {
+                    inner.left(node, channel);
                 }
             }
             _ => {
@@ -134,21 +150,40 @@ fn delivery(PushInfo { kind, data }: PushInfo) -> Option<Delivery> {
 }
 
 /// Asks now and then whether the server is there, as a broken connection says nothing by itself.
-async fn pulse(mut connection: MultiplexedConnection, inner: Weak<Inner>, alive: Arc<AtomicBool>) {
+async fn pulse(
+    connection: Arc<tokio::sync::Mutex<MultiplexedConnection>>,
+    inner: Weak<Inner>,
+    mut changes: watch::Receiver<()>,
+    alive: Arc<AtomicBool>,
+) {
+    let mut next = Instant::now() + PULSE;
     loop {
-        sleep(PULSE).await;
+        let is_due = tokio::select! {
+            () = sleep_until(next) => true,
+            Ok(()) = changes.changed() => false,
+        };
+        // Before the server is asked, which may hang, and not be primary any more.
+        match inner.upgrade() {
+            Some(inner) => inner.look_around(),
+            None => return,
+        }
+        if !is_due {
+            continue;
+        }
         let ping = cmd("PING");
-        let answered = timeout(SILENCE, connection.req_packed_command(&ping)).await;
-        let Some(inner) = inner.upgrade() else { return };
+        let answered =
+            timeout(SILENCE, async { connection.lock().await.req_packed_command(&ping).await }).await;
         let error = match answered {
             Ok(Ok(_)) => {
-                inner.look_around();
+                next = Instant::now() + PULSE;
                 continue;
             }
             Ok(Err(error)) => error,
             Err(_) => RedisError::from((ErrorKind::Io, "the server does not answer")),
         };
-        if alive.swap(false, Ordering::AcqRel) {
+        if alive.swap(false, Ordering::AcqRel)
+            && let Some(inner) = inner.upgrade()
+        {
             inner.lost(&error);
         }
         return;

@@ -6,6 +6,7 @@ use tower_socketio_adapter::{BoxFuture, Bus, BusError, Inbox, Membership, Messag
 use super::channels::Channels;
 use crate::connection::{Commands, Delivery, Kind, Plan};
 use crate::counting::sum_subscribers;
+use crate::envelopes::bring;
 use crate::subscriptions::{Reader, Seat, Subscriptions, Topic};
 
 /// Carries envelopes by `SPUBLISH`.
@@ -101,12 +102,6 @@ impl Reader for Envelopes {
     }
 
     fn read(&self, delivery: &Delivery, seat: &Seat, inbox: &Inbox, _: &Subscriptions) {
-        match Message::decode(&delivery.payload) {
-            Ok(mut message) => {
-                message.namespace.get_or_insert_with(|| seat.namespace.clone());
-                inbox.message(message.into());
-            }
-            Err(error) => tracing::debug!(target: "socketio::adapter", %error, "no message"),
-        }
+        bring(delivery, seat, inbox);
     }
 }

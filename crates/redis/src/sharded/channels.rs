@@ -2,7 +2,6 @@ use redis::cmd;
 use tower_socketio_adapter::{BusError, Message, To};
 
 use crate::connection::Job;
-use crate::emitter::Format;
 
 /// Which rooms have a channel of their own, so that a broadcast to one of them goes only to the nodes with members of it.
 ///
@@ -53,9 +52,7 @@ impl Channels {
         };
         has_one.then(|| format!("{}#{namespace}#{room}#", self.prefix))
     }
-}
 
-impl Channels {
     /// Makes the command that publishes a message.
     pub(super) fn publish(&self, message: &Message, to: To<'_>) -> Result<Job, BusError> {
         let channel = self.of(message, to);
@@ -72,12 +69,6 @@ impl Channels {
             To::Room(room) => self.room(namespace, room).unwrap_or_else(|| self.main(namespace)),
             _ => self.main(namespace),
         }
-    }
-}
-
-impl Format for Channels {
-    fn job(&self, message: &Message, to: To<'_>) -> Result<Option<Job>, BusError> {
-        self.publish(message, to).map(Some)
     }
 }
 

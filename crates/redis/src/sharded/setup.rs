@@ -1,15 +1,13 @@
-use std::sync::Arc;
-
-use tower_socketio_adapter::Cluster;
+use tower_socketio_adapter::{Cluster, Emitter};
 
 use super::bus::ShardedBus;
 use super::channels::{Channels, SubscriptionMode};
-use crate::connection::{Commands, Plan};
-use crate::{ConnectError, RedisEmitter, RedisServer};
+use crate::connection::Commands;
+use crate::{ConnectError, RedisServer};
 
 /// The sharded adapter before it is connected: made by [`RedisAdapter::sharded`](crate::RedisAdapter::sharded).
 #[derive(Clone, Debug)]
-#[must_use = "nothing happens before `connect`"]
+#[must_use = "an adapter does nothing before `connect` or `emitter`"]
 pub struct ShardedAdapter {
     server: RedisServer,
     channels: Channels,
@@ -43,13 +41,10 @@ impl ShardedAdapter {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<Cluster, ConnectError> {
-        let plan = Arc::new(Plan::new(&self.server).map_err(ConnectError::Configuration)?);
-        let commands = Arc::new(Commands::new(plan.clone()));
-        commands.ping().await.map_err(ConnectError::Unreachable)?;
-        Ok(Cluster::new(ShardedBus::new(plan, commands, self.channels)))
+        self.bus().await.map(Cluster::new)
     }
 
-    /// Connects to emit only.
+    /// Connects to emit only, from a program that serves nobody.
     ///
     /// `@socket.io/redis-adapter` has no emitter of its own for this format; Node's sharded adapter hears it all the same.
     ///
@@ -60,7 +55,12 @@ impl ShardedAdapter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn emitter(self) -> Result<RedisEmitter, ConnectError> {
-        RedisEmitter::new(&self.server, self.channels).await
+    pub async fn emitter(self) -> Result<Emitter, ConnectError> {
+        self.bus().await.map(Emitter::new)
+    }
+
+    async fn bus(self) -> Result<ShardedBus, ConnectError> {
+        let (plan, commands) = Commands::connect(&self.server).await?;
+        Ok(ShardedBus::new(plan, commands, self.channels))
     }
 }

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -77,10 +78,17 @@ fn read(payload: &[u8]) -> Vec<Message> {
     let heard: Arc<Mutex<Vec<Message>>> = Arc::default();
     let hear = heard.clone();
     let inbox = Inbox::new(move |incoming| hear.lock().unwrap().push(incoming.unwrap().message));
+    let malformed: Arc<AtomicUsize> = Arc::default();
+    let count = malformed.clone();
+    let inbox = inbox.with_malformed(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
     let channel = Bytes::from_static(b"socket.io#/admin#");
     let delivery = Delivery { kind: Kind::Shard, pattern: None, channel, payload: payload.to_vec().into() };
     envelopes().read(&delivery, &Seat::new("/admin", NODE), &inbox, &subscriptions);
-    std::mem::take(&mut *heard.lock().unwrap())
+    let heard = std::mem::take(&mut *heard.lock().unwrap());
+    assert_eq!(heard.len() + malformed.load(Ordering::Relaxed), 1, "what is no message is counted");
+    heard
 }
 
 #[test]

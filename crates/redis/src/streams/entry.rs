@@ -94,20 +94,13 @@ fn data(message: &Message) -> Result<Bytes, CodecError> {
 
 /// Whether nobody needs the message later: such messages go by pub/sub.
 ///
-/// Node's are requests, answers, and all events for programs. Heartbeats and farewells, which Node does not send over
-/// streams, are ours.
+/// Node's are requests, answers, and all events for programs but those of emitters. Heartbeats and farewells, which Node
+/// does not send over streams, are ours.
 pub(super) fn is_ephemeral(message: &Message) -> bool {
     match message.kind {
         MessageKind::SocketsJoin | MessageKind::SocketsLeave | MessageKind::DisconnectSockets => false,
         MessageKind::Broadcast => message.is_request(),
+        MessageKind::ServerSideEmit => *message.node != *Message::EMITTER,
         _ => true,
     }
-}
-
-/// The whole envelope for a channel, always in msgpack: Node reads nothing else there.
-pub(super) fn payload(message: &Message) -> Result<Vec<u8>, CodecError> {
-    let json = message.to_json();
-    let mut msgpack = Vec::with_capacity(json.len() + message.size());
-    json_to_msgpack(&mut msgpack, std::str::from_utf8(&json)?, &message.attachments)?;
-    Ok(msgpack)
 }

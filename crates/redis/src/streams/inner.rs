@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tower_socketio_adapter::{BusError, Inbox, Incoming, Message};
+use tower_socketio_adapter::{BusError, Inbox, Incoming};
 
 use super::entry::Entry;
 use super::names::{Names, Number};
 use super::positions::{Positions, Recipient};
 use crate::connection::{Commands, Delivery, Kind, Plan};
+use crate::envelopes::bring;
 use crate::subscriptions::{Reader, Seat, Subscriptions};
 
 /// What the bus and its readers share.
@@ -103,8 +104,8 @@ impl Inner {
                 }
             }
             Err(error) => {
-                recipients.clear();
                 tracing::debug!(target: "socketio::adapter", namespace, %error, "no message in a stream");
+                recipients.drain(..).for_each(|recipient| recipient.inbox.malformed());
             }
         }
     }
@@ -112,16 +113,7 @@ impl Inner {
 
 impl Reader for Envelopes {
     fn read(&self, delivery: &Delivery, seat: &Seat, inbox: &Inbox, _: &Subscriptions) {
-        match Message::decode(&delivery.payload) {
-            Ok(mut message) => {
-                message.namespace.get_or_insert_with(|| seat.namespace.clone());
-                inbox.message(message.into());
-            }
-            Err(error) => {
-                let namespace = &*seat.namespace;
-                tracing::debug!(target: "socketio::adapter", namespace, %error, "no message on a channel");
-            }
-        }
+        bring(delivery, seat, inbox);
     }
 }
 

@@ -2,11 +2,10 @@ use redis::{Cmd, RedisResult, Value, cmd};
 use tower_socketio_adapter::{BusError, Message, Offset, Posting, To};
 
 use super::commands::append;
-use super::entry::{CodecError, is_ephemeral, payload};
+use super::entry::{CodecError, is_ephemeral};
 use super::id;
 use super::inner::{Inner, Options};
 use crate::connection::Job;
-use crate::emitter::Format;
 
 impl Inner {
     /// Publishes messages in one round trip, in order.
@@ -45,36 +44,24 @@ impl Options {
         command
     }
 
-    fn job(&self, message: &Message, to: To<'_>) -> Result<Job, CodecError> {
-        let namespace = message.namespace.as_deref().ok_or(NAMELESS)?;
+    /// Makes the command that publishes a message.
+    pub(super) fn job(&self, message: &Message, to: To<'_>) -> Result<Job, CodecError> {
+        let namespace = message.namespace.as_deref().ok_or("a message without a namespace")?;
         let channel = match to {
             To::Node(node) => self.names.private_channel(namespace, node),
             _ if is_ephemeral(message) => self.names.public_channel(namespace),
-            _ => return self.append(message).map(|(stream, command)| Job::new(stream, command)),
+            _ => {
+                let stream = self.names.stream(self.names.home(namespace));
+                let command = append(&stream, self.max_len, message)?;
+                return Ok(Job::new(stream, command));
+            }
         };
         let mut command = cmd(if self.sharded { "SPUBLISH" } else { "PUBLISH" });
-        command.arg(&channel).arg(payload(message)?);
+        // Always in msgpack: Node reads nothing else there.
+        command.arg(&channel).arg(message.to_msgpack()?);
         Ok(if self.sharded { Job::new(&channel, command) } else { Job::anywhere(command) })
     }
-
-    /// Makes the command that appends a message to the stream of its namespace.
-    pub(super) fn append(&self, message: &Message) -> Result<(String, Cmd), CodecError> {
-        let namespace = message.namespace.as_deref().ok_or(NAMELESS)?;
-        let stream = self.names.stream(self.names.home(namespace));
-        let command = append(&stream, self.max_len, message)?;
-        Ok((stream, command))
-    }
 }
-
-/// Emitters append everything, events for programs, too, as they are not answered.
-impl Format for Options {
-    fn job(&self, message: &Message, _: To<'_>) -> Result<Option<Job>, BusError> {
-        let (stream, command) = self.append(message).map_err(BusError::refused)?;
-        Ok(Some(Job::new(stream, command)))
-    }
-}
-
-const NAMELESS: &str = "a message without a namespace";
 
 /// The id of the entry, if it became one.
 fn offset(answer: RedisResult<Value>) -> Result<Option<Offset>, BusError> {

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use base64::Engine;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,7 @@ use super::entry::{BASE64, CodecError};
 struct Written<'a> {
     sid: &'a str,
     pid: &'a str,
-    rooms: Vec<std::borrow::Cow<'a, str>>,
+    rooms: Vec<Cow<'a, str>>,
     data: &'a RawValue,
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<&'a RawValue>,

@@ -2,12 +2,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower_socketio_adapter::Cluster;
+use tower_socketio_adapter::{Cluster, Emitter};
 
 use super::bus::StreamsBus;
 use super::inner::{Inner, Options};
-use crate::connection::{Commands, Plan};
-use crate::{ConnectError, RedisEmitter, RedisServer};
+use crate::connection::Commands;
+use crate::{ConnectError, RedisServer};
 
 /// The adapter over Redis streams before it is connected: made by [`RedisAdapter::streams`](crate::RedisAdapter::streams).
 ///
@@ -17,19 +17,22 @@ use crate::{ConnectError, RedisEmitter, RedisServer};
 /// which nobody needs later, go by pub/sub.
 ///
 /// Node servers join with npm's `@socket.io/redis-streams-adapter` 0.3; 0.2 speaks another language. The options are those
-/// of that package, with the same defaults, and have to be the same on all servers. Its `onlyPlaintext` has no counterpart,
-/// as it is known here without a search whether there is binary data.
+/// of that package, with the same defaults. Names, the number of streams and the kind of pub/sub have to be the same on all
+/// servers. Its `onlyPlaintext` has no counterpart, as it is known here without a search whether there is binary data.
 ///
 /// In an outage what is emitted reaches this node's own clients only. What was trimmed from the stream before it was read
 /// is lost, which is logged as far as it can be seen.
 #[derive(Clone, Debug)]
-#[must_use = "nothing happens before `connect`"]
+#[must_use = "an adapter does nothing before `connect` or `emitter`"]
 pub struct StreamsAdapter {
     server: RedisServer,
     options: Options,
 }
 
 const DAY: Duration = Duration::from_secs(60 * 60 * 24);
+
+/// No more entries are read at once.
+const MOST_READ: usize = 1_000_000;
 
 impl StreamsAdapter {
     /// Describes the adapter, with the options at their defaults; nothing is connected yet.
@@ -77,13 +80,14 @@ impl StreamsAdapter {
     /// It has to hold what is sent while a node is busy or connects again, and for recovery while clients do. Redis takes
     /// ten thousand entries in less than 0.1 s: whoever emits in such bursts needs more.
     pub fn max_len(mut self, entries: u64) -> Self {
-        self.options.max_len = entries.max(1);
+        // Redis takes no more.
+        self.options.max_len = entries.clamp(1, i64::MAX.unsigned_abs());
         self
     }
 
-    /// How many entries are read at once (default: 100); at least one.
+    /// How many entries are read at once (default: 100); at least one, and at most a million.
     pub fn read_count(mut self, entries: usize) -> Self {
-        self.options.read_count = entries.max(1);
+        self.options.read_count = entries.clamp(1, MOST_READ);
         self
     }
 
@@ -99,7 +103,7 @@ impl StreamsAdapter {
         self
     }
 
-    /// Connects.
+    /// Connects, and makes what the builder's `adapter` takes.
     ///
     /// # Errors
     ///
@@ -109,16 +113,13 @@ impl StreamsAdapter {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<Cluster, ConnectError> {
-        let plan = Arc::new(Plan::new(&self.server).map_err(ConnectError::Configuration)?);
-        let commands = Arc::new(Commands::new(plan.clone()));
-        commands.ping().await.map_err(ConnectError::Unreachable)?;
-        Ok(Cluster::new(StreamsBus(Arc::new(Inner::new(plan, commands, self.options)))))
+        self.bus().await.map(Cluster::new)
     }
 
-    /// Connects to emit only.
+    /// Connects to emit only, from a program that serves nobody.
     ///
-    /// All that it says is an entry of the stream, and so is not lost for a node that connects again meanwhile. Node's
-    /// servers hear it, too.
+    /// All that it says is an entry of the stream, events for programs, too, and so is not lost for a node that connects again
+    /// meanwhile. Node's servers hear it, too.
     ///
     /// # Errors
     ///
@@ -127,7 +128,26 @@ impl StreamsAdapter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn emitter(self) -> Result<RedisEmitter, ConnectError> {
-        RedisEmitter::new(&self.server, self.options).await
+    pub async fn emitter(self) -> Result<Emitter, ConnectError> {
+        self.bus().await.map(Emitter::new)
+    }
+
+    async fn bus(self) -> Result<StreamsBus, ConnectError> {
+        let (plan, commands) = Commands::connect(&self.server).await?;
+        Ok(StreamsBus(Arc::new(Inner::new(plan, commands, self.options))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::RedisAdapter;
+
+    #[test]
+    fn numbers_are_such_as_redis_takes() {
+        let adapter = RedisAdapter::streams("redis://localhost");
+        let largest = adapter.clone().read_count(usize::MAX).max_len(u64::MAX).options;
+        assert!(i64::try_from(largest.max_len).is_ok() && i64::try_from(largest.read_count + 1).is_ok());
+        let none = adapter.read_count(0).max_len(0).stream_count(0).options;
+        assert_eq!((none.read_count, none.max_len, none.names.streams.get()), (1, 1, 1));
     }
 }

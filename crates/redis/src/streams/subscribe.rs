@@ -116,6 +116,11 @@ impl Inner {
                 Err(error) => inner.interrupt(&namespace, &node, Some(error)),
             }
         });
+        let (inner, Seat { namespace, node }) = (Arc::downgrade(self), seat.clone());
+        let inbox = inbox.with_malformed(move || {
+            let inbox = inner.upgrade().and_then(|inner| inner.positions().inbox(&namespace, &node));
+            inbox.into_iter().for_each(|inbox| inbox.malformed());
+        });
         self.channels.open(seat, inbox, topics).await
     }
 

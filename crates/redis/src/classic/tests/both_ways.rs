@@ -15,7 +15,7 @@ fn across(message: &Message, to: To<'_>) -> Message {
     }
     if publication.channel.starts_with("socket.io-request#") {
         match request(&publication.payload, &there) {
-            Some(Asked::Message(message)) => return message,
+            Ok(Asked::Message(message)) => return message,
             other => panic!("{other:?}"),
         }
     }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::classic::asks::Asks;
-use crate::classic::incoming::{Asked, broadcast, request, response};
+use crate::classic::incoming::{Asked, Skipped, broadcast, request, response};
 
 fn data(message: &Message) -> Value {
     serde_json::from_slice(&message.data).unwrap()
@@ -10,7 +10,7 @@ fn data(message: &Message) -> Value {
 
 fn asked(payload: &[u8]) -> Message {
     match request(payload, &seat()) {
-        Some(Asked::Message(message)) => message,
+        Ok(Asked::Message(message)) => message,
         other => panic!("{other:?}"),
     }
 }
@@ -65,11 +65,11 @@ fn what_older_emitters_leave_out_is_nothing() {
 
 #[test]
 fn our_own_broadcasts_and_those_of_other_namespaces_are_passed_over() {
-    assert_eq!(broadcast(&unhex(BROADCAST), &Seat::new("/", "abc123")), None);
-    assert_eq!(broadcast(&unhex(BROADCAST), &Seat::new("/admin", NODE)), None);
+    assert_eq!(broadcast(&unhex(BROADCAST), &Seat::new("/", "abc123")), Err(Skipped::Foreign));
+    assert_eq!(broadcast(&unhex(BROADCAST), &Seat::new("/admin", NODE)), Err(Skipped::Foreign));
     let without = br#"["n",{"type":2,"data":["a"]},{"rooms":[],"except":[],"flags":{}}]"#;
-    assert!(broadcast(without, &seat()).is_some());
-    assert_eq!(broadcast(without, &Seat::new("/admin", NODE)), None);
+    assert!(broadcast(without, &seat()).is_ok());
+    assert_eq!(broadcast(without, &Seat::new("/admin", NODE)), Err(Skipped::Foreign));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn requests_in_the_old_forms_are_read() {
     assert_eq!(data(&message)["opts"]["rooms"], json!(["a", "1"]));
 
     let rooms = request(br#"{"uid":"KiRiSG","requestId":"pnwRFx","type":1}"#, &seat());
-    assert_eq!(rooms, Some(Asked::Rooms { request: "pnwRFx".to_owned(), node: "KiRiSG".to_owned() }));
+    assert_eq!(rooms, Ok(Asked::Rooms { request: "pnwRFx".to_owned(), node: "KiRiSG".to_owned() }));
 
     for (payload, kind, expected) in [
         (
@@ -154,7 +154,7 @@ fn requests_in_the_old_forms_are_read() {
             json!({ "opts": { "rooms": ["s"], "except": [] }, "close": true }),
         ),
     ] {
-        let Some(Asked::Socket { message, socket, request, node }) = request(payload.as_bytes(), &seat())
+        let Ok(Asked::Socket { message, socket, request, node }) = request(payload.as_bytes(), &seat())
         else {
             panic!("{payload}")
         };
@@ -207,6 +207,6 @@ fn answers_to_what_others_asked_are_passed_over() {
         r#"{"requestId":"x","rooms":[]}"#,
         r#"{"requestId":"x"}"#,
     ] {
-        assert_eq!(response(payload.as_bytes(), &seat(), &asks), None);
+        assert_eq!(response(payload.as_bytes(), &seat(), &asks), Err(Skipped::Foreign));
     }
 }

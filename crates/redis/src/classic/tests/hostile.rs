@@ -9,9 +9,9 @@ fn read(payload: &[u8]) -> (bool, bool, bool) {
     let asks = Asks::default();
     asks.begin("r", None);
     (
-        broadcast(payload, &seat()).is_some(),
-        request(payload, &seat()).is_some(),
-        response(payload, &seat(), &asks).is_some(),
+        broadcast(payload, &seat()).is_ok(),
+        request(payload, &seat()).is_ok(),
+        response(payload, &seat(), &asks).is_ok(),
     )
 }
 

@@ -1,5 +1,6 @@
 //! What comes on channels, as a seat hears it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tower_socketio_adapter::{Inbox, To};
@@ -16,6 +17,7 @@ struct Ears {
     rooms: Arc<Subscriptions>,
     inbox: Inbox,
     heard: Arc<Mutex<Vec<MessageKind>>>,
+    malformed: Arc<AtomicUsize>,
 }
 
 impl Ears {
@@ -28,7 +30,12 @@ impl Ears {
         let heard: Arc<Mutex<Vec<_>>> = Arc::default();
         let hear = heard.clone();
         let inbox = Inbox::new(move |incoming| hear.lock().unwrap().push(incoming.unwrap().message.kind));
-        Self { reader: reader(), rooms, inbox, heard }
+        let malformed: Arc<AtomicUsize> = Arc::default();
+        let count = malformed.clone();
+        let inbox = inbox.with_malformed(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        Self { reader: reader(), rooms, inbox, heard, malformed }
     }
 
     fn hear(&self, kind: Kind, channel: &str, payload: &[u8]) -> Vec<MessageKind> {
@@ -82,4 +89,29 @@ async fn requests_and_answers_are_told_apart_by_their_channels() {
     let fetch = br#"{"uid":"u","requestId":"r","type":5,"opts":{"rooms":[],"except":[]}}"#;
     assert_eq!(ears.hear(Kind::Plain, "socket.io-request#/#", fetch), [MessageKind::FetchSockets]);
     assert_eq!(ears.hear(Kind::Plain, "socket.io-response#/#", fetch), []);
+}
+
+#[tokio::test]
+async fn what_is_malformed_is_counted_and_what_is_for_others_is_not() {
+    let ears = Ears::new();
+    let (broadcasts, requests, answers) = ("socket.io#/#", "socket.io-request#/#", "socket.io-response#/#");
+    let hear = |channel: &str, payload: &[u8]| {
+        let kind = if channel == broadcasts { Kind::Pattern } else { Kind::Plain };
+        assert_eq!(ears.hear(kind, channel, payload), []);
+        ears.malformed.swap(0, Ordering::Relaxed)
+    };
+    for channel in [broadcasts, requests, answers] {
+        for payload in ["", "{", "[1", "\u{feff}", "null", "[[]]"] {
+            assert_eq!(hear(channel, payload.as_bytes()), 1, "{channel} {payload}");
+        }
+    }
+    assert_eq!(hear(broadcasts, br#"["a",{"type":2},{}]"#), 1);
+    assert_eq!(hear(requests, br#"{"type":5,"opts":{}}"#), 1);
+    let own = format!(r#"["{}",{{"type":2,"data":[],"nsp":"/"}},{{}}]"#, seat().node);
+    assert_eq!(hear(broadcasts, own.as_bytes()), 0);
+    assert_eq!(hear(broadcasts, br#"["a",{"type":2,"data":[],"nsp":"/other"},{}]"#), 0);
+    let other = br#"{"type":7,"requestId":"r","opts":{},"packet":{"type":2,"data":[],"nsp":"/other"}}"#;
+    assert_eq!(hear(requests, other), 0);
+    assert_eq!(hear(answers, br#"{"requestId":"x","sockets":[]}"#), 0);
+    assert_eq!(hear(answers, br#"{"requestId":"x","rooms":[]}"#), 0);
 }

@@ -84,6 +84,12 @@ async fn serve(
         while let Some((command, length)) = parse(&buffer) {
             buffer.drain(..length);
             let answer = match &*command[0] {
+                "SSUBSCRIBE" if command[1] == "refused" => b"-NOPERM no\r\n".to_vec(),
+                // While a slot moves away.
+                "SSUBSCRIBE" if command[1] == "interrupted" => {
+                    [push(&["sunsubscribe", "moved", ":1"]), push(&["ssubscribe", &command[1], ":1"])]
+                        .concat()
+                }
                 verb @ ("SUBSCRIBE" | "PSUBSCRIBE" | "SSUBSCRIBE" | "UNSUBSCRIBE") => {
                     push(&[&verb.to_lowercase(), &command[1], ":1"])
                 }

@@ -86,6 +86,19 @@ async fn a_loss_is_told_once_and_the_next_subscription_connects_again() {
 }
 
 #[tokio::test]
+async fn what_a_server_says_of_slots_that_move_is_no_answer_to_a_subscription() {
+    let server = Server::new().await;
+    let mut listening = Listening::to(&server);
+    let channels = ["a", "interrupted", "b", "c"];
+    let client = listening.subscribe(&server, Kind::Shard, &channels).await;
+    listening.subscriber.subscribe(Kind::Shard, &["d"]).await.unwrap();
+    let refused = listening.subscriber.subscribe(Kind::Shard, &["interrupted", "refused", "e"]).await;
+    assert_eq!(refused.unwrap_err().code(), Some("NOPERM"));
+    client.pushes.send(push(&["smessage", "c", "still the same connection"])).unwrap();
+    assert_eq!(listening.texts(1).await, ["Shard  c still the same connection"]);
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_passed_over() {
     let server = Server::new().await;
     let mut listening = Listening::to(&server);

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 use redis::{Arg, Cmd, Value};
-use tower_socketio_adapter::{Message, MessageKind, Offset};
+use tower_socketio_adapter::{Message, MessageKind, Offset, To};
 
 use crate::streams::commands::{append, entries, entries_read, range, read};
-use crate::streams::entry::{Entry, is_ephemeral, payload};
+use crate::streams::entry::{Entry, is_ephemeral};
 use crate::streams::id;
 use crate::streams::inner::Options;
 
@@ -166,7 +166,7 @@ fn what_goes_by_pub_sub_is_msgpack_even_without_binary_data() {
     let message = message(MessageKind::FetchSockets, r#"{"requestId":"851a"}"#, Vec::new());
     let expected =
         b"\x84\xa4type\x07\xa4data\x81\xa9requestId\xa4851a\xa3uid\xb0cabc2f58ff8f19f4\xa3nsp\xa1/";
-    let payload = payload(&message).unwrap();
+    let payload = message.to_msgpack().unwrap();
     assert_eq!(payload, expected);
     assert_eq!(Message::decode(&payload.into()).unwrap(), message);
 }
@@ -244,12 +244,26 @@ proptest! {
 #[test]
 fn a_message_is_appended_to_the_stream_of_its_namespace() {
     let mut options = Options::default();
-    let event = message(MessageKind::ServerSideEmit, r#"{"packet":["tick"]}"#, Vec::new());
-    let (stream, command) = options.append(&event).unwrap();
-    assert_eq!(stream, "socket.io");
+    let move_to_x = message(MessageKind::SocketsJoin, r#"{"opts":{},"rooms":["x"]}"#, Vec::new());
     let expected =
-        r#"XADD socket.io MAXLEN ~ 10000 * uid cabc2f58ff8f19f4 nsp / type 9 data {"packet":["tick"]}"#;
-    assert_eq!(words(&command).join(" "), expected);
+        r#"XADD socket.io MAXLEN ~ 10000 * uid cabc2f58ff8f19f4 nsp / type 4 data {"opts":{},"rooms":["x"]}"#;
+    assert_eq!(published(&options, &move_to_x), expected);
     options.names.streams = std::num::NonZeroU32::new(2).unwrap();
-    assert_eq!(options.append(&event).unwrap().0, "socket.io-1");
+    assert!(published(&options, &move_to_x).starts_with("XADD socket.io-1 "));
+}
+
+#[test]
+fn an_emitters_event_for_programs_is_appended_as_nobody_answers_it() {
+    let options = Options::default();
+    let mut event = message(MessageKind::ServerSideEmit, r#"{"packet":["tick"]}"#, Vec::new());
+    assert!(published(&options, &event).starts_with("PUBLISH socket.io#/# "));
+    event.node = Message::EMITTER.into();
+    let expected = r#"XADD socket.io MAXLEN ~ 10000 * uid emitter nsp / type 9 data {"packet":["tick"]}"#;
+    assert_eq!(published(&options, &event), expected);
+}
+
+fn published(options: &Options, message: &Message) -> String {
+    let job = options.job(message, To::All).unwrap();
+    let words: Vec<_> = job.parts().into_iter().map(String::from_utf8_lossy).collect();
+    words.join(" ")
 }
