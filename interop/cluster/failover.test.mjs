@@ -6,6 +6,7 @@ import { range, same } from "../support/expect.mjs";
 import { each, shared, until } from "./support/clusters.mjs";
 import { Everybody, LINES, LONG } from "./support/everybody.mjs";
 import { CLUSTER_NODE } from "./support/nodes.mjs";
+import { recovered, traveller } from "./support/traveller.mjs";
 import { onRedisCluster } from "./support/use.mjs";
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -17,10 +18,10 @@ const MANY = range(200).map((i) => `one of many ${i}`);
 function failovers(row, adapter, key, program) {
   describe(`${adapter} on ${program}`, { concurrency: 1 }, () => {
     const kinds = ["rust", "rust", "rust"];
-    const options = { adapter, namespaces: ["/"], "request-timeout": 3000 };
-    const cluster = shared(row, `${adapter} on six of ${program}`, kinds, onRedisCluster({ program }), options);
     /** Streams keep what the engine has taken. */
     const keeps = adapter.startsWith("streams");
+    const options = { adapter, namespaces: ["/"], "request-timeout": 3000, recovery: keeps ? 60_000 : undefined };
+    const cluster = shared(row, `${adapter} on six of ${program}`, kinds, onRedisCluster({ program }), options);
 
     /** People talk while `body` happens to the servers; then all hear each other, and nobody has heard anything twice. */
     const fault = (name, body, { loses = false, lines = LINES } = {}) =>
@@ -63,6 +64,7 @@ function failovers(row, adapter, key, program) {
     fault("a primary that hangs is left for the replica that follows it", async (servers, people) => {
       const owner = await servers.owner(key);
       const replica = await servers.replica(owner);
+      const coming = comeAndGo(people);
       owner.pause();
       try {
         await servers.takesOver(replica);
@@ -71,6 +73,7 @@ function failovers(row, adapter, key, program) {
         assert.ok(performance.now() - start < 20_000, "a server that is not needed any more was waited for");
       } finally {
         owner.resume();
+        await coming.end();
       }
       await servers.whole();
     }, { loses: true });
@@ -86,24 +89,65 @@ function failovers(row, adapter, key, program) {
       same((await servers.owner(key)).port, to.port);
     });
 
-    if (keeps) return;
+    if (keeps) {
+      fault("a client that was away while a primary was killed comes back at another node and has missed nothing", async (servers, people, { t }) => {
+        const [here, there, other] = people.nodes;
+        const { peer, leave, back } = await traveller(t, here, there);
+        const news = peer.inbox("news of the journey");
+        const say = async (node, n) => {
+          await node.tell("emit", { event: "news of the journey", args: [n] });
+          // From the stream, as it is another node's.
+          await until(() => heard.all.some(([came]) => came === n));
+        };
+        const heard = people.peers[0].inbox("news of the journey");
+        await say(other, 0);
+        await news.count(1);
+        const { id } = peer;
+        await leave();
+        for (const n of [1, 2, 3]) await say(other, n);
+        const owner = await servers.owner(key);
+        await servers.replicated(owner);
+        await owner.kill();
+        await until(async () => (await people.stats()).every(({ down }) => down), LONG);
+        await until(async () => (await people.stats()).every(({ down }) => !down), LONG);
+        for (const n of [4, 5, 6]) await say(other, n);
+        await back();
+        same([await recovered(peer), peer.id], [[true, true], id]);
+        await news.count(7);
+        await peer.sync();
+        same(news.all.map(([n]) => n), range(7));
+        await owner.restart();
+        await servers.whole();
+      }, { loses: true });
+      return;
+    }
     fault("slots that move while rooms come and go are followed without an outage", async (servers, people) => {
-      let going = true;
-      const coming = people.peers.map(async (peer) => {
-        for (let i = 0; going; i++) {
-          await peer.call("join", [`new ${i}`]);
-          await peer.call("leave", [`new ${i - 10}`]);
-        }
-      });
+      const coming = comeAndGo(people);
       try {
         const [from, to] = await servers.primaries();
         await servers.reshard(from, to, 300);
       } finally {
-        going = false;
-        await Promise.all(coming);
+        await coming.end();
       }
     }, { lines: 0 });
   });
+}
+
+/** Clients enter new rooms and leave others, until `end`. */
+function comeAndGo({ peers }) {
+  let going = true;
+  const coming = peers.map(async (peer) => {
+    for (let i = 0; going; i++) {
+      await peer.call("join", [`new ${i}`]);
+      await peer.call("leave", [`new ${i - 10}`]);
+    }
+  });
+  return {
+    end() {
+      going = false;
+      return Promise.all(coming);
+    },
+  };
 }
 
 if (CLUSTER_NODE) {

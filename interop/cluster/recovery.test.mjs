@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { context } from "../support/clients.mjs";
 import { range, same } from "../support/expect.mjs";
-import { front } from "../support/front.mjs";
 import { MIXES, names, reached, sameSet, shared, until } from "./support/clusters.mjs";
+import { recovered, traveller } from "./support/traveller.mjs";
 import { onRedis } from "./support/use.mjs";
 
 const BYTES = Buffer.from([1, 2, 3]);
@@ -208,8 +208,6 @@ function moves(cluster, from, to, label) {
   }
 }
 
-const recovered = async (peer) => [peer.socket.recovered, (await peer.call("who"))[0].recovered];
-
 /** Lets a node say something to a peer: from then on it knows where it is, which Node wants of who comes back. */
 async function told(node, peer) {
   const came = new Promise((resolve) => peer.socket.once("told", resolve));
@@ -226,32 +224,4 @@ async function logged({ engine: { server } }) {
     before = length;
     return same;
   });
-}
-
-/** A client that comes by way of a balancer: first here, and afterwards there. */
-async function traveller(t, here, there) {
-  let node = here;
-  const peer = await context(t, await front(t, () => node)).connect("/");
-  const drop = async () => {
-    const gone = new Promise((resolve) => peer.socket.once("disconnect", resolve));
-    peer.manager.engine.close();
-    await gone;
-  };
-  return {
-    peer,
-    at: () => node,
-    drop,
-    /** Loses the connection, and waits until the node knows. */
-    async leave() {
-      const { id } = peer;
-      await drop();
-      await until(async () => (await node.tell("count", { to: [id] })) === 0);
-    },
-    async back(other = there) {
-      node = other;
-      const back = new Promise((resolve) => peer.socket.once("connect", resolve));
-      peer.socket.connect();
-      await back;
-    },
-  };
 }

@@ -41,7 +41,7 @@ class RedisCluster {
 
   /** The server that has a key, or a shard channel, as every server says. */
   async owner(key) {
-    const slot = await this.servers[0].tell("CLUSTER", "KEYSLOT", key);
+    const slot = await this.alive()[0].tell("CLUSTER", "KEYSLOT", key);
     let owner;
     await until(async () => {
       const said = await Promise.all(this.alive().map((server) => holder(server, slot)));
@@ -55,6 +55,14 @@ class RedisCluster {
   async replica(primary) {
     const roles = await Promise.all(this.alive().map(role));
     return this.alive().find((_, i) => roles[i].primary === primary.port);
+  }
+
+  /** Waits until a primary's replica has all that the primary has taken up to now. */
+  async replicated(primary) {
+    const said = async (server, name) => new RegExp(`${name}:(\\d+)`).exec(await server.tell("INFO", "replication"))?.[1];
+    const replica = await this.replica(primary);
+    const taken = Number(await said(primary, "master_repl_offset"));
+    await until(async () => Number(await said(replica, "slave_repl_offset")) >= taken);
   }
 
   /** Waits until a replica is a primary. */

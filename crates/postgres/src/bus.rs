@@ -40,11 +40,11 @@ impl Bus for PostgresBus {
     fn publish<'a>(
         &'a self,
         message: &'a Message,
-        _: To<'a>,
+        to: To<'a>,
     ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
         Box::pin(async move {
-            let mut results = self.publisher.publish(vec![self.note(message)]).await;
-            results.pop().unwrap_or(Ok(())).map(|()| None)
+            let mut results = self.publish_all(&[Posting::new(message, to)]).await;
+            results.pop().unwrap_or(Ok(None))
         })
     }
 
@@ -55,6 +55,10 @@ impl Bus for PostgresBus {
         Box::pin(async move {
             let notes = postings.iter().map(|posting| self.note(posting.message)).collect();
             let results = self.publisher.publish(notes).await;
+            let is_out = postings.iter().zip(&results).rfind(|(_, result)| result.is_ok());
+            if let Some(namespace) = is_out.and_then(|(posting, _)| posting.message.namespace.as_deref()) {
+                self.listener.published(&self.channel(namespace));
+            }
             results.into_iter().map(|result| result.map(|()| None)).collect()
         })
     }

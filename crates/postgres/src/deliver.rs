@@ -96,6 +96,10 @@ struct Losses {
 
 impl Losses {
     fn add(&mut self, header: &Header, missing: Missing) {
+        // That is an outage, which is told of by itself.
+        if missing == Missing::Lost {
+            return;
+        }
         self.lost += 1;
         if self.told.is_some_and(|told| told.elapsed() < TOLD) {
             return;

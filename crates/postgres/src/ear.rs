@@ -1,15 +1,23 @@
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{OnceCell, RwLock, mpsc};
+use tokio::time::Instant;
 use tower_socketio_adapter::{BusError, Inbox};
 
 use crate::channel::Channel;
 use crate::deliver::{Notified, deliver};
-use crate::error::{bus_error, whole};
+use crate::error::{bus_error, is_end, whole};
 use crate::link::Link;
 use crate::slot::Lost;
 use crate::subscriptions::Subscriptions;
 use crate::table::{Missing, Table};
+
+/// How long after something was published to a channel that is listened to a notification comes at the latest: that one, as
+/// others do.
+const DEAF: Duration = Duration::from_secs(10);
 
 /// A connection that listens.
 pub(crate) struct Ear {
@@ -18,6 +26,8 @@ pub(crate) struct Ear {
     /// Held to end listening to a channel, and shared to begin it: otherwise the end of one subscription might come
     /// after the beginning of another.
     changes: RwLock<()>,
+    /// How many notifications had come when something was published for the first time since, and when that was.
+    expecting: Mutex<Option<(u64, Instant)>>,
 }
 
 impl Ear {
@@ -25,7 +35,7 @@ impl Ear {
     pub(crate) fn new(link: Arc<Link>, notes: mpsc::Receiver<Notified>, table: Arc<Table>) -> Self {
         let subscriptions = Arc::<Subscriptions>::default();
         tokio::spawn(hear(&link, subscriptions.clone(), notes, table));
-        Self { link, subscriptions, changes: RwLock::default() }
+        Self { link, subscriptions, changes: RwLock::default(), expecting: Mutex::default() }
     }
 
     /// Subscribes a node to a namespace; resolves when Postgres has confirmed it.
@@ -44,8 +54,35 @@ impl Ear {
         self.link.heard();
         listening.map_err(|error| {
             self.subscriptions.remove(channel, namespace, node);
-            if error.is_closed() { self.link.loss() } else { bus_error(&error) }
+            if error.is_closed() { self.link.loss() } else { self.failed(&error) }
         })
+    }
+
+    fn failed(&self, error: &tokio_postgres::Error) -> BusError {
+        if is_end(error) {
+            self.link.abandon(&whole(error));
+        }
+        bus_error(error)
+    }
+
+    /// This node has published something: it hears that, too, unless something between it and Postgres does not keep it what it
+    /// listens to. Then the connection is given up, rather than deaf for ever.
+    pub(crate) fn published(&self, channel: &Channel) {
+        if self.subscriptions.is_silent(channel) {
+            return;
+        }
+        let notified = self.link.notified();
+        let mut expecting = self.expecting.lock().unwrap_or_else(PoisonError::into_inner);
+        match *expecting {
+            Some((before, since)) if before == notified => {
+                if since.elapsed() >= DEAF {
+                    self.link.abandon(
+                        "nothing that is notified comes; listening needs a session of its own, which a pooler may not give",
+                    );
+                }
+            }
+            _ => *expecting = Some((notified, Instant::now())),
+        }
     }
 
     /// Ends a subscription.
@@ -84,15 +121,18 @@ fn hear(
                 table.fetch(&link, &statement, id).await
             }
         };
-        deliver(notes, &subscriptions, fetch).await;
+        let brought = AssertUnwindSafe(deliver(notes, &subscriptions, fetch)).catch_unwind().await;
+        if brought.is_err()
+            && let Some(link) = link.upgrade()
+        {
+            link.abandon("what was brought was not taken");
+        }
         subscriptions.fail(|| pulse.loss());
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::fake::Fake;
     use crate::subscriptions::tests::Heard;
@@ -141,6 +181,72 @@ mod tests {
         assert!(matches!(refused, Err(BusError::Refused(_))), "{refused:?}");
         assert!(ear.subscriptions.is_silent(&channel("/")));
         assert_eq!(heard.take(), [""; 0], "who opens it knows already");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_takes_no_listeners_any_more_is_left() {
+        // It has become a standby, or is shutting down.
+        for code in ["25006", "57P01"] {
+            let (server, heard) = (Fake::default(), Heard::default());
+            let ear = ear(&server).await;
+            ear.open(&channel("/a"), "/a", "a", heard.inbox("a")).await.unwrap();
+            server.refuse("LISTEN", code);
+            let refused = ear.open(&channel("/b"), "/b", "b", heard.inbox("b")).await;
+            assert!(matches!(refused, Err(BusError::Down(_))), "{refused:?}");
+            assert!(ear.is_lost(), "{code}");
+            settle().await;
+            assert_eq!(heard.take(), ["a failed: the bus is down: db error: ERROR: no"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_panics_at_a_message_ends_the_subscriptions_and_everybody_is_told() {
+        let (server, heard) = (Fake::default(), Heard::default());
+        let ear = ear(&server).await;
+        let told = heard.inbox("a");
+        let panics = Inbox::new(move |incoming| match incoming {
+            Ok(_) => panic!("a program may"),
+            Err(error) => told.fail(error),
+        });
+        ear.open(&channel("/a"), "/a", "a", panics).await.unwrap();
+        notify(&server, "/a");
+        ear.open(&channel("/b"), "/b", "b", heard.inbox("b")).await.unwrap();
+        settle().await;
+        assert!(ear.is_lost());
+        let mut told = heard.take();
+        told.sort();
+        let reason = "failed: the bus is down: what was brought was not taken";
+        assert_eq!(told, [format!("a {reason}"), format!("b {reason}")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_hears_nothing_of_what_it_says_itself_listens_anew() {
+        let (server, heard) = (Fake::default(), Heard::default());
+        let ear = ear(&server).await;
+        ear.open(&channel("/"), "/", "a", heard.inbox("a")).await.unwrap();
+        for _ in 0..20 {
+            ear.published(&channel("/"));
+            // It comes with whatever is answered next.
+            notify(&server, "/");
+            ear.link.client.batch_execute("").await.unwrap();
+            tokio::time::sleep(DEAF).await;
+        }
+        for _ in 0..5 {
+            // Nobody listens to that, so nobody hears it.
+            ear.published(&channel("/other"));
+            tokio::time::sleep(DEAF).await;
+        }
+        assert!(!ear.is_lost());
+        assert_eq!(heard.take().len(), 20);
+        ear.published(&channel("/"));
+        tokio::time::sleep(DEAF - Duration::from_secs(1)).await;
+        ear.published(&channel("/"));
+        assert!(!ear.is_lost());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ear.published(&channel("/"));
+        assert!(ear.is_lost());
+        settle().await;
+        assert!(heard.take().concat().contains("failed: the bus is down: nothing that is notified comes"));
     }
 
     #[tokio::test(start_paused = true)]

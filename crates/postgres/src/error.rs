@@ -49,6 +49,11 @@ pub(crate) fn is_end(error: &tokio_postgres::Error) -> bool {
         })
 }
 
+/// Whether the database is not to be written to, though it is there: its disk may be full, for example.
+pub(crate) fn is_read_only(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+}
+
 /// The full queue of notifications (54000) hits everybody.
 fn is_outage(code: &SqlState) -> bool {
     let classes = ["08", "53", "57P", "58", "XX"];

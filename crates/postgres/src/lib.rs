@@ -60,10 +60,12 @@
 //!
 //! Its encoding is UTF-8; others cannot have every message. A server has two connections, one that listens to all its
 //! namespaces and one for all else; an emitter has one. They need a session of their own: with PgBouncer that is
-//! `pool_mode = session`, and a standby cannot be listened to.
+//! `pool_mode = session`, and a standby cannot be listened to. A node that hears nothing of what it says itself gives up the
+//! connection and says so in the log.
 //!
-//! The table is made by [`connect`](PostgresAdapter::connect) if it is missing, which needs the right to do so. Where it
-//! is to be made by hand:
+//! The table is made by [`connect`](PostgresAdapter::connect) if it is missing, and again when it is gone, which needs the right
+//! to do so. While it is locked, or the database is read-only, what would lie there is lost and all else goes on. Where it is to
+//! be made by hand:
 //!
 //! ```sql
 //! CREATE TABLE socket_io_attachments (

@@ -31,6 +31,8 @@ pub(crate) struct Link {
 pub(crate) struct Pulse {
     /// Counts what Postgres said.
     heard: AtomicU64,
+    /// Counts notifications.
+    notified: AtomicU64,
     lost: OnceLock<String>,
 }
 
@@ -87,6 +89,11 @@ impl Link {
         self.pulse.hear();
     }
 
+    /// How many notifications have come.
+    pub(crate) fn notified(&self) -> u64 {
+        self.pulse.notified.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_lost(&self) -> bool {
         self.pulse.lost.get().is_some() || self.client.is_closed()
     }
@@ -132,6 +139,7 @@ async fn drive<S, T>(
         match poll_fn(|cx| connection.poll_message(cx)).await {
             Some(Ok(AsyncMessage::Notification(note))) => {
                 pulse.hear();
+                pulse.notified.fetch_add(1, Ordering::Relaxed);
                 let (channel, payload) = (note.channel().into(), note.payload().to_owned());
                 let note = Notified { channel, payload };
                 if notes.as_ref().is_some_and(|notes| notes.try_send(note).is_err()) {

@@ -2,15 +2,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tower_socketio_adapter::{BusError, Inbox};
 
 use crate::channel::Channel;
 use crate::ear::Ear;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, whole};
 use crate::link::Link;
 use crate::server::Server;
 use crate::slot::Slot;
-use crate::table::Table;
+use crate::table::{LOCK_TIMEOUT, Table};
 
 /// How many notifications may wait, of less than 8000 bytes each; with more the connection is given up.
 const CAPACITY: usize = 16_384;
@@ -46,9 +47,19 @@ impl Listener {
         }
     }
 
+    /// Something was published to a channel.
+    pub(crate) fn published(&self, channel: &Channel) {
+        if let Some(ear) = self.ear.current() {
+            ear.published(channel);
+        }
+    }
+
     async fn connect(&self) -> Result<Ear, ConnectError> {
         let (sender, notes) = mpsc::channel(CAPACITY);
         let link = Link::connect(&self.server, Some(sender)).await?;
+        let set = link.client.batch_execute(LOCK_TIMEOUT);
+        let set = timeout(self.server.connect_timeout, set).await.map_err(|_| ConnectError::Timeout)?;
+        set.map_err(|error| ConnectError::Unreachable(whole(&error).into()))?;
         Ok(Ear::new(link, notes, self.table.clone()))
     }
 }

@@ -1,19 +1,21 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use futures_util::poll;
 use tokio::sync::OnceCell;
 use tokio_postgres::Statement;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tower_socketio_adapter::BusError;
 
-use crate::error::{bus_error, is_end, whole};
+use crate::error::{bus_error, is_end, is_read_only, whole};
 use crate::link::Link;
 use crate::note::{Body, Note};
 use crate::slot::Lost;
-use crate::table::Table;
+use crate::table::{LOCK_TIMEOUT, Table};
 
 /// A connection that notifies.
 pub(crate) struct Pen {
@@ -21,15 +23,17 @@ pub(crate) struct Pen {
     notify: Statement,
     /// Prepared when it is needed first, as there may be no table.
     attach: OnceCell<Statement>,
+    /// Whether there was none.
+    missing: AtomicBool,
 }
 
 impl Pen {
     pub(crate) async fn new(link: Arc<Link>) -> Result<Self, tokio_postgres::Error> {
         // What lies in the table need not outlive the database, and all that follows would wait for the disk.
-        link.client.batch_execute("SET synchronous_commit TO off").await?;
+        link.client.batch_execute(&format!("SET synchronous_commit TO off; {LOCK_TIMEOUT}")).await?;
         let types = [Type::TEXT, Type::TEXT];
         let notify = link.client.prepare_typed("SELECT pg_notify($1, $2)", &types).await?;
-        Ok(Self { link, notify, attach: OnceCell::new() })
+        Ok(Self { link, notify, attach: OnceCell::new(), missing: AtomicBool::new(false) })
     }
 
     /// Sends all in one go, each in a transaction of its own: in one, Postgres would take equal ones for the same.
@@ -44,11 +48,15 @@ impl Pen {
             |note: &Result<Note, _>| matches!(note, Ok(Note { body: Body::Attached { .. }, .. }));
         // If this fails the others go nevertheless.
         let attach = match notes.iter().any(is_attached) {
-            true => self.attach(table).await.map_err(|error| self.failed(&error)),
+            true => self.attach(table).await.map_err(|error| self.not_attached(&error, table)),
             false => Ok(&self.notify),
         };
-        let sends = notes.into_iter().map(|note| async { self.send(note?, &attach).await });
-        in_order(sends).await
+        let sends = notes.into_iter().map(|note| async { self.send(note?, &attach, table).await });
+        let results = in_order(sends).await;
+        if self.missing.swap(false, Ordering::Relaxed) {
+            table.recreate(&self.link.client).await;
+        }
+        results
     }
 
     async fn attach(&self, table: &Table) -> Result<&Statement, tokio_postgres::Error> {
@@ -56,17 +64,27 @@ impl Pen {
         self.attach.get_or_try_init(|| table.prepare_insert(&self.link.client)).await
     }
 
-    async fn send(&self, note: Note, attach: &Result<&Statement, BusError>) -> Result<(), BusError> {
+    async fn send(
+        &self,
+        note: Note,
+        attach: &Result<&Statement, BusError>,
+        table: &Table,
+    ) -> Result<(), BusError> {
         let channel = note.channel.name();
-        let sent = match &note.body {
-            Body::Whole(envelope) => self.execute(&self.notify, &[&channel, envelope]).await,
-            Body::Attached { envelope, head, tail } => match attach {
-                Ok(attach) => self.execute(attach, &[envelope, &channel, head, tail]).await,
-                Err(error) => return Err(again(error)),
-            },
-        };
-        self.link.heard();
-        sent.map_err(|error| self.failed(&error))
+        match &note.body {
+            Body::Whole(envelope) => {
+                let sent = self.execute(&self.notify, &[&channel, envelope]).await;
+                sent.map_err(|error| self.failed(&error))
+            }
+            Body::Attached { envelope, head, tail } => {
+                let attach = attach.as_ref().map_err(again)?;
+                if table.is_locked() {
+                    return Err(BusError::refused("somebody has the table locked"));
+                }
+                let sent = self.execute(attach, &[envelope, &channel, head, tail]).await;
+                sent.map(|()| table.tried(false)).map_err(|error| self.not_attached(&error, table))
+            }
+        }
     }
 
     async fn execute(
@@ -74,7 +92,20 @@ impl Pen {
         statement: &Statement,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<(), tokio_postgres::Error> {
-        self.link.client.execute(statement, params).await.map(drop)
+        let executed = self.link.client.execute(statement, params).await.map(drop);
+        self.link.heard();
+        executed
+    }
+
+    /// What need not lie in the table may go nevertheless.
+    fn not_attached(&self, error: &tokio_postgres::Error, table: &Table) -> BusError {
+        match error.code() {
+            Some(code) if *code == SqlState::UNDEFINED_TABLE => self.missing.store(true, Ordering::Relaxed),
+            Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => table.tried(true),
+            _ => {}
+        }
+        // Of a standby that has others say so, too.
+        if is_read_only(error) { BusError::refused(whole(error)) } else { self.failed(error) }
     }
 
     fn failed(&self, error: &tokio_postgres::Error) -> BusError {
@@ -137,7 +168,7 @@ mod tests {
     async fn pen(server: &Fake) -> Pen {
         let pen = Pen::new(server.link(INTERVAL, None).await).await.unwrap();
         let heard = server.heard();
-        assert_eq!(heard[0], "Q SET synchronous_commit TO off");
+        assert_eq!(heard[0], "Q SET synchronous_commit TO off; SET lock_timeout TO '2s'");
         assert!(heard[1].ends_with("SELECT pg_notify($1, $2)"), "{heard:?}");
         pen
     }
@@ -245,6 +276,48 @@ mod tests {
         let results = pen.publish(vec![note("one", 8000)], &table()).await;
         assert!(matches!(&results[..], [Err(BusError::Down(_))]), "{results:?}");
         assert!(pen.link.is_lost());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_may_be_read_only_notifies_nevertheless() {
+        let server = Fake::default();
+        let pen = pen(&server).await;
+        server.refuse("two", "25006");
+        let batch = vec![note("one", 8000), note("two", 0), note("three", 8000)];
+        let results = pen.publish(batch, &table()).await;
+        assert!(matches!(&results[..], [Ok(()), Err(BusError::Refused(_)), Ok(())]), "{results:?}");
+        assert!(!pen.link.is_lost());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_is_locked_is_tried_now_and_then_and_not_each_time() {
+        let (server, table) = (Fake::default(), table());
+        let pen = pen(&server).await;
+        server.refuse("two", "55P03");
+        let publish = async |text| pen.publish(vec![note(text, 0), note("one", 8000)], &table).await;
+        for _ in 0..3 {
+            let tried = [publish("two").await, publish("three").await, publish("four").await];
+            for results in tried {
+                assert!(matches!(&results[..], [Err(BusError::Refused(_)), Ok(())]), "{results:?}");
+            }
+            let tries = sent(&server).into_iter().filter(|told| told == "B two" || told == "B three").count();
+            assert_eq!(tries, 1);
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        for text in ["three", "four"] {
+            assert_eq!(told(&publish(text).await), ["sent"; 2]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_is_gone_is_made_again() {
+        let server = Fake::default();
+        let pen = pen(&server).await;
+        server.refuse("INSERT", "42P01");
+        let results = pen.publish(vec![note("one", 8000), note("two", 0)], &table()).await;
+        assert!(matches!(&results[..], [Ok(()), Err(BusError::Refused(_))]), "{results:?}");
+        let heard = server.heard();
+        assert!(heard.iter().any(|told| told.contains("to_regclass")), "{heard:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,9 +1,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Statement};
@@ -15,6 +15,13 @@ use crate::publisher::Publisher;
 
 /// After how many cleanups nothing is left of what was there before the first.
 const CLEANUPS: u32 = 3;
+
+/// Whoever has the table locked keeps those who want it waiting for so long at most, as all that comes behind on the connection
+/// waits, too, and in the end so many connections that nobody gets one. To notify takes a lock as well, but not for long.
+pub(crate) const LOCK_TIMEOUT: &str = "SET lock_timeout TO '2s'";
+
+/// How long nothing is put into a table that is locked before it is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The table in which messages lie that are not notified themselves.
 #[derive(Debug)]
@@ -28,6 +35,8 @@ pub(crate) struct Table {
     keep: Duration,
     /// Whether something was put there or fetched since the last cleanup.
     used: AtomicBool,
+    /// When it was last tried to put something there, if it was locked then.
+    locked: Mutex<Option<Instant>>,
 }
 
 /// Why a message was not had.
@@ -55,7 +64,14 @@ impl Table {
         if !is_table(name) {
             return Err(ConnectError::TableName(name.to_owned()));
         }
-        Ok(Self { name: name.into(), create, largest, keep, used: AtomicBool::new(true) })
+        Ok(Self {
+            name: name.into(),
+            create,
+            largest,
+            keep,
+            used: AtomicBool::new(true),
+            locked: Mutex::default(),
+        })
     }
 
     /// Makes the table if it is missing and shall be made, also if other nodes do the same at the same time.
@@ -65,7 +81,8 @@ impl Table {
         }
         let name = &self.name;
         // Who may not make tables may still use one, so this comes first.
-        let exists = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&&**name]).await?;
+        let looks = client.prepare_typed("SELECT to_regclass($1) IS NOT NULL", &[Type::TEXT]).await?;
+        let exists = client.query_one(&looks, &[&&**name]).await?;
         if exists.try_get(0)? {
             return Ok(());
         }
@@ -90,9 +107,41 @@ impl Table {
         client.prepare_typed(&sql, &[Type::BYTEA, Type::TEXT, Type::TEXT, Type::TEXT]).await
     }
 
+    /// Makes the table again, as somebody has dropped it.
+    pub(crate) async fn recreate(&self, client: &Client) {
+        match self.create(client).await {
+            Ok(()) if self.create => {
+                tracing::warn!(target: "socketio::adapter", table = &*self.name, "the table was gone and is made again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                tracing::debug!(target: "socketio::adapter", error = whole(&error), "the table is not made again");
+            }
+        }
+    }
+
     /// Something is put there.
     pub(crate) fn used(&self) {
         self.used.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was locked just now; if it was a while ago, the one who asks is to try it.
+    pub(crate) fn is_locked(&self) -> bool {
+        let mut locked = self.locked();
+        let is_locked = locked.is_some_and(|tried| tried.elapsed() < PAUSE);
+        if locked.is_some() && !is_locked {
+            *locked = Some(Instant::now());
+        }
+        is_locked
+    }
+
+    /// Something was put there, or it is locked.
+    pub(crate) fn tried(&self, is_locked: bool) {
+        *self.locked() = is_locked.then(Instant::now);
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gets a message.
@@ -141,6 +190,9 @@ pub(crate) async fn keep_clean(table: Arc<Table>, publisher: Weak<Publisher>) {
             due = CLEANUPS;
         }
         if due == 0 {
+            continue;
+        }
+        if table.is_locked() {
             continue;
         }
         // During an outage there is nothing new to remove.

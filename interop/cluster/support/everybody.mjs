@@ -81,8 +81,9 @@ export class Everybody {
 
 class Talk {
   constructor({ nodes, peers, rooms, scene }) {
-    Object.assign(this, { scene, going: true, said: nodes.map(() => 0), heard: peers.map(() => []) });
-    peers.forEach(({ socket }, at) => socket.on("talk", (from, n) => this.heard[at].push({ from, n, when: Date.now() })));
+    const [name] = names("talk");
+    Object.assign(this, { scene, name, going: true, said: nodes.map(() => 0), heard: peers.map(() => []) });
+    peers.forEach(({ socket }, at) => socket.on(name, (from, n) => this.heard[at].push({ from, n, when: Date.now() })));
     this.over = Promise.all(nodes.map((node, i) => this.speak(node, i, rooms)));
     // It is told by `end`.
     this.over.catch(() => {});
@@ -91,7 +92,7 @@ class Talk {
   async speak(node, i, rooms) {
     for (let n = 0; this.going; n++) {
       this.said[i]++;
-      await node.tell("emit", { to: n % 2 ? rooms : [], event: "talk", args: [i, n] });
+      await node.tell("emit", { to: n % 2 ? rooms : [], event: this.name, args: [i, n] });
       await until(() => this.heard[i].some((came) => came.from === i && came.n === n), 5000);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -26,8 +26,10 @@ pub(super) struct Vitals {
 /// What was said of outages.
 #[derive(Debug, Default)]
 struct Said {
-    /// Whether of the one that lasts.
+    /// Whether of the one that lasts, or whose end nobody has seen yet.
     this: bool,
+    /// Nobody is left who waits for its end.
+    unseen: bool,
     last: Option<Instant>,
 }
 
@@ -71,8 +73,8 @@ impl Vitals {
     fn retire(&self) {
         let mut said = self.said();
         if self.down.fetch_sub(1, Ordering::Relaxed) == 1 {
-            // Nobody knows whether that outage is over, and the next one is another.
-            said.this = false;
+            // Nobody knows whether that outage is over: who gets through next says so, and who does not, that there is another.
+            said.unseen = true;
         }
     }
 
@@ -82,6 +84,9 @@ impl Vitals {
         let is_news = {
             let mut said = self.said();
             let is_down = self.down.load(Ordering::Relaxed) > 0;
+            if std::mem::take(&mut said.unseen) && is_down {
+                said.this = false;
+            }
             let is_calm = said.last.is_none_or(|last| last.elapsed() >= CALM);
             if is_down == said.this || (is_down && (error.is_none() || !is_calm)) {
                 return;

@@ -144,11 +144,22 @@ async fn an_outage_is_told_of_also_if_the_last_one_was_not_seen_to_end() {
     node.adapter.close().await;
     bus.outage(false);
     assert!(!node.cluster.is_down());
-    let other = Node::of(node.cluster.clone(), "/other");
     tokio::time::sleep(20 * SECOND).await;
+    let said = || (lines.count("out of reach"), lines.count("within reach again"));
+    assert_eq!(said(), (1, 0));
+    let other = Node::of(node.cluster.clone(), "/other");
+    settle().await;
+    assert_eq!(said(), (1, 1));
     bus.outage(true);
     settle().await;
-    assert_eq!((other.cluster.is_down(), lines.count("out of reach")), (true, 2));
+    assert_eq!(said(), (2, 1));
+    other.adapter.close().await;
+    tokio::time::sleep(20 * SECOND).await;
+    let _third = Node::start(&bus).await;
+    assert_eq!(lines.count("out of reach"), 3, "of another cluster's");
+    let fourth = Node::of(node.cluster.clone(), "/fourth");
+    settle().await;
+    assert_eq!((fourth.cluster.is_down(), said()), (true, (4, 1)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,9 +83,18 @@ impl Commands {
     pub(crate) async fn connect(server: &RedisServer) -> Result<(Arc<Plan>, Arc<Self>), ConnectError> {
         let plan = Arc::new(Plan::new(server).map_err(|error| ConnectError::Configuration(error.into()))?);
         let commands = Arc::new(Self::new(plan.clone()));
-        let answered = commands.run(Job::anywhere(cmd("PING"))).await;
+        let answered = commands.ping().await;
         answered.map_err(|error| ConnectError::Unreachable(error.into()))?;
         Ok((plan, commands))
+    }
+
+    /// Waits for an answer.
+    pub(super) async fn ping(&self) -> RedisResult<()> {
+        match self.run(Job::anywhere(cmd("PING"))).await {
+            // Its disk is full, and it carries messages as before.
+            Err(error) if error.code() == Some("MISCONF") => Ok(()),
+            answered => answered.map(drop),
+        }
     }
 
     /// Runs a command.
@@ -191,13 +200,32 @@ impl Commands {
         Ok(if stale { self.refresh().await.unwrap_or(known) } else { known })
     }
 
-    /// Asks the cluster what it looks like now.
+    /// Asks the cluster what it looks like now, unless it has just said so.
     pub(super) async fn refresh(&self) -> RedisResult<Arc<Topology>> {
+        self.ask_around(None, |asked| asked.elapsed() < FRESH).await
+    }
+
+    /// Asks it because a key was not where it was looked for then; first the node that is said to have it, as the one that was
+    /// asked before may know no better.
+    pub(super) async fn refresh_since(
+        &self,
+        then: Instant,
+        owner: Option<Address>,
+    ) -> RedisResult<Arc<Topology>> {
+        self.ask_around(owner, |asked| asked > then).await
+    }
+
+    async fn ask_around(
+        &self,
+        first: Option<Address>,
+        is_fresh: impl Fn(Instant) -> bool,
+    ) -> RedisResult<Arc<Topology>> {
         let mut refreshed = self.refreshing.lock().await;
-        if refreshed.is_some_and(|when| when.elapsed() < FRESH) {
+        if refreshed.is_some_and(is_fresh) {
             return Ok(self.cluster().topology.clone());
         }
-        let mut nodes = self.cluster().topology.nodes.clone();
+        let mut nodes: Vec<_> = first.into_iter().collect();
+        nodes.extend(self.cluster().topology.nodes.iter().cloned());
         nodes.extend(self.plan.seeds());
         let mut last = nobody();
         // One that hangs, for which the others have a successor, does not hold this up.
@@ -252,27 +280,28 @@ impl Commands {
                     return results;
                 }
             };
-            let moved = self.run_once(&jobs, &left, &known, &mut results).await;
+            let now = Instant::now();
+            let (moved, owner) = self.run_once(&jobs, &left, &known, &mut results).await;
             if moved.is_empty() {
                 break;
             }
             left = moved;
-            topology = self.refresh().await;
+            topology = self.refresh_since(now, owner).await;
         }
         results
     }
 
-    /// Runs jobs where their keys are said to be; returns those that have to be run elsewhere.
+    /// Runs jobs where their keys are said to be; returns those that have to be run elsewhere, and where one of them has.
     async fn run_once(
         &self,
         jobs: &[Job],
         left: &[usize],
         topology: &Topology,
         results: &mut [RedisResult<Value>],
-    ) -> Vec<usize> {
+    ) -> (Vec<usize>, Option<Address>) {
         let anywhere = self.anywhere(topology);
         let mut by_node: Vec<(Address, Vec<usize>)> = Vec::new();
-        let mut moved = Vec::new();
+        let (mut moved, mut owner) = (Vec::new(), None);
         for &at in left {
             let node = match &jobs[at].key {
                 Some(key) => topology.primary(key).cloned(),
@@ -294,7 +323,10 @@ impl Commands {
         for ((node, list), run) in by_node.iter().zip(runs.await) {
             for (&at, result) in list.iter().zip(run) {
                 match result {
-                    Err(error) if is(&error, ServerErrorKind::Moved) => moved.push(at),
+                    Err(error) if is(&error, ServerErrorKind::Moved) => {
+                        owner = owner_of(&error, node).or(owner);
+                        moved.push(at);
+                    }
                     Err(error) if is(&error, ServerErrorKind::Ask) => {
                         results[at] = self.ask(&error, node, &jobs[at].command).await;
                     }
@@ -310,7 +342,7 @@ impl Commands {
             }
         }
         moved.sort_unstable();
-        moved
+        (moved, owner)
     }
 
     /// Returns the primary for what any of them takes: always the same one, as long as it is there.
@@ -322,8 +354,7 @@ impl Commands {
 
     /// Runs a command on the node that a slot is on its way to.
     async fn ask(&self, error: &RedisError, asked: &Address, command: &Cmd) -> RedisResult<Value> {
-        let node = error.redirect_node().and_then(|(node, _)| Address::parse(node, asked));
-        let Some(node) = node else { return Err(error.clone()) };
+        let Some(node) = owner_of(error, asked) else { return Err(error.clone()) };
         let results = run_on(&self.link(&node), &[&cmd("ASKING"), command]).await;
         results.into_iter().next_back().expect("each command has a result")
     }
@@ -359,6 +390,11 @@ async fn run_on(link: &Arc<Link>, commands: &[&Cmd]) -> Vec<RedisResult<Value>> 
 
 pub(super) fn is(error: &RedisError, kind: ServerErrorKind) -> bool {
     error.kind() == ErrorKind::Server(kind)
+}
+
+/// Where the node that was asked says that a key is.
+pub(super) fn owner_of(error: &RedisError, asked: &Address) -> Option<Address> {
+    error.redirect_node().and_then(|(node, _)| Address::parse(node, asked))
 }
 
 fn nobody() -> RedisError {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -7,6 +8,8 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
     ProtocolVersion, PushInfo, RedisError, RedisResult, Value, cmd,
 };
+
+use tokio::time::timeout;
 
 use super::server::{RedisServer, Role};
 use super::topology::Address;
@@ -80,7 +83,10 @@ impl Plan {
             (None, Role::Sentinel(name)) => self.info_of(&self.primary(name).await?),
             (None, _) => self.seeds[0].clone(),
         };
-        self.open(info, response_timeout, push).await
+        // The whole of it: who is let in and then not answered is not connected.
+        let open = self.open(info, response_timeout, push);
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the server does not let us in in time");
+        timeout(self.connect_timeout, open).await.unwrap_or_else(|_| Err(late().into()))
     }
 
     async fn open(
@@ -96,9 +102,8 @@ impl Plan {
             // Without a default rustls panics where a program has several providers among its dependencies.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let mut config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.connect_timeout))
-            .set_response_timeout(response_timeout);
+        let mut config =
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(response_timeout);
         if let Some(push) = push {
             config = config.set_push_sender(move |info| {
                 push(info);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, Pipeline, PushKind, RedisError, RedisResult, Value};
+use redis::{ErrorKind, Pipeline, PushKind, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout};
 
 use super::dial::{Plan, Push};
@@ -46,10 +46,16 @@ impl Link {
         let (attempt, connection) = self.connection().await?;
         let mut connection = connection;
         let result = connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
-        if let Err(error) = &result
-            && (error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error())
-        {
-            self.lost(attempt);
+        match &result {
+            Ok(values) => {
+                if let Some(error) = values.iter().find_map(demoted) {
+                    self.failed(attempt, error);
+                }
+            }
+            Err(error) if error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error() => {
+                self.lost(attempt);
+            }
+            Err(_) => {}
         }
         result
     }
@@ -73,12 +79,9 @@ impl Link {
                 Ok((attempt, connection))
             }
             Err(error) => {
-                let mut state = self.state();
-                if state.attempt == attempt
-                    && state.dialing.as_ref().is_some_and(|dialing| dialing.peek().is_some())
-                {
-                    state.dialing = None;
-                    state.failed = Some((Instant::now(), error.clone()));
+                let has_ended = |dialing: &Dialing| dialing.peek().is_some();
+                if self.state().dialing.as_ref().is_some_and(has_ended) {
+                    self.failed(attempt, error.clone());
                 }
                 Err(error)
             }
@@ -89,6 +92,8 @@ impl Link {
     fn attempt(self: &Arc<Self>) -> RedisResult<(u64, Dialing, bool)> {
         let mut state = self.state();
         let was_down = state.failed.is_some();
+        // Whoever waited for an attempt that failed knows; if nobody did, that may be long ago.
+        state.dialing.take_if(|dialing| matches!(dialing.clone().now_or_never(), Some(Err(_))));
         if let Some(dialing) = &state.dialing {
             return Ok((state.attempt, dialing.clone(), was_down));
         }
@@ -122,6 +127,15 @@ impl Link {
         })
     }
 
+    /// Nobody tries to connect again for a moment.
+    fn failed(&self, attempt: u64, error: RedisError) {
+        let mut state = self.state();
+        if state.attempt == attempt {
+            state.dialing = None;
+            state.failed = Some((Instant::now(), error));
+        }
+    }
+
     fn lost(&self, attempt: u64) {
         let mut state = self.state();
         if state.attempt == attempt {
@@ -131,5 +145,15 @@ impl Link {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The server says that it is a replica by now: the primary is to be found where it was, or by Sentinels.
+fn demoted(value: &Value) -> Option<RedisError> {
+    match value {
+        Value::ServerError(error) if error.kind() == Some(ServerErrorKind::ReadOnly) => {
+            Some(error.clone().into())
+        }
+        _ => None,
     }
 }

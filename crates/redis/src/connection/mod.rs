@@ -34,4 +34,4 @@ pub use server::RedisServer;
 pub(crate) use subscriber::{Delivery, Kind, Sink, Subscriber};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

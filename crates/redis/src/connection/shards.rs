@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::commands::is;
+use super::commands::{is, owner_of};
 use super::subscriber::{Inner, Kind};
 use super::topology::Address;
 
@@ -47,13 +47,14 @@ impl Inner {
     }
 
     /// The server has ended the subscription to a channel: we wanted that, or its slot has moved.
-    pub(super) fn left(self: &Arc<Self>, node: &Address, channel: &[u8]) {
+    pub(super) fn left(&self, node: &Address, channel: &[u8]) {
         let Ok(channel) = std::str::from_utf8(channel) else { return };
         match self.state().places.get_mut(channel) {
             Some(place) if place.as_ref() == Some(node) => *place = None,
             _ => return,
         }
-        self.follow();
+        self.commands.doubt();
+        self.move_on(vec![channel.to_owned()]);
     }
 
     /// Looks whether the primaries of channels are still the same, as not every server says that a slot has moved.
@@ -64,67 +65,64 @@ impl Inner {
         let inner = self.clone();
         tokio::spawn(async move {
             let Ok(topology) = inner.commands.refresh().await else { return };
-            let moving = inner.moving.lock().await;
-            let mut by_node: HashMap<Address, Vec<Box<str>>> = HashMap::new();
-            for (channel, place) in &mut inner.state().places {
-                let primary = topology.primary(channel.as_bytes());
-                if let Some(node) = place.take_if(|node| primary.is_some_and(|primary| primary != node)) {
-                    by_node.entry(node).or_default().push(channel.clone());
-                }
-            }
-            if by_node.is_empty() {
+            let is_former = |channel: &str, node: &Address| {
+                topology.primary(channel.as_bytes()).is_some_and(|primary| primary != node)
+            };
+            let has_moved = |channel: &str, place: &Option<Address>| {
+                place.as_ref().is_some_and(|node| is_former(channel, node))
+            };
+            if !inner.state().places.iter().any(|(channel, place)| has_moved(channel, place)) {
                 return;
             }
-            // Before they are subscribed to elsewhere, or messages would come twice.
-            match timeout(PARTING, inner.part(&by_node)).await {
-                Ok(Ok(())) => {}
-                // Then it is lost, or it is another server's connection that is.
-                Ok(Err(_)) => return,
+            match timeout(PARTING, inner.leave_former(&is_former)).await {
+                Ok(Ok(channels)) => inner.move_on(channels),
+                // Then it is lost.
+                Ok(Err(_)) => {}
                 Err(_) => inner.lost(&RedisError::from((ErrorKind::Io, "a former primary does not answer"))),
             }
-            drop(moving);
-            inner.follow();
         });
     }
 
-    /// Subscribes to channels on the move where they are now.
-    fn follow(self: &Arc<Self>) {
-        let inner = self.clone();
-        tokio::spawn(async move {
-            let _moving = inner.moving.lock().await;
-            let channels: Vec<Box<str>> = {
-                let state = inner.state();
-                let on_the_move = state.places.iter().filter(|(_, place)| place.is_none());
-                on_the_move.map(|(channel, _)| channel.clone()).collect()
-            };
-            if channels.is_empty() {
-                return;
+    /// Leaves channels on nodes that are not theirs any more; returns them. Before they are subscribed to elsewhere, or messages
+    /// would come twice.
+    async fn leave_former(&self, is_former: impl Fn(&str, &Address) -> bool) -> RedisResult<Vec<String>> {
+        let _moving = self.moving.lock().await;
+        let mut by_node: HashMap<Address, Vec<String>> = HashMap::new();
+        for (channel, place) in &mut self.state().places {
+            if let Some(node) = place.take_if(|node| is_former(channel, node)) {
+                by_node.entry(node).or_default().push(channel.to_string());
             }
-            let _ = inner.commands.refresh().await;
-            match inner.place(channels.iter().map(|channel| &**channel).collect()).await {
-                Ok(()) => tracing::debug!(target: "socketio::adapter", ?channels, "slots have moved"),
-                Err(error) => inner.lost(&error),
-            }
-        });
+        }
+        self.part(&by_node).await?;
+        Ok(by_node.into_values().flatten().collect())
+    }
+
+    /// Has those channels of these subscribed to again that are still wanted.
+    fn move_on(&self, channels: Vec<String>) {
+        tracing::debug!(target: "socketio::adapter", ?channels, "slots have moved");
+        self.sink.moved(channels);
     }
 
     /// Subscribes to channels that are wanted, each where it was or, if it is on the move, where its slot is now.
     async fn place(self: &Arc<Self>, names: Vec<&str>) -> RedisResult<()> {
         let mut left = names;
         let mut last = RedisError::from((ErrorKind::Io, "nothing was subscribed to"));
+        let (mut then, mut owner) = (Instant::now(), None);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 sleep(MOVING * (1 << (attempt - 1))).await;
-                self.commands.refresh().await?;
+                self.commands.refresh_since(then, owner.take()).await?;
+                then = Instant::now();
             }
             let by_node = self.by_node(left).await?;
             let results = join_all(by_node.iter().map(|(node, names)| self.place_on(node, names))).await;
             left = Vec::new();
-            for (result, names) in results.into_iter().zip(by_node.values()) {
+            for (result, (node, names)) in results.into_iter().zip(&by_node) {
                 for (result, name) in result?.into_iter().zip(names) {
                     match result {
                         Ok(()) => {}
                         Err(error) if is(&error, ServerErrorKind::Moved) => {
+                            owner = owner_of(&error, node).or(owner);
                             last = error;
                             left.push(*name);
                         }

@@ -1,14 +1,19 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use redis::{ErrorKind, PushKind, RedisError, RedisResult};
+use tokio::time::Instant;
 
 use super::commands::Commands;
 use super::dial::Plan;
 use super::topology::Address;
 use super::wires::Wire;
+
+/// How long after a failed attempt to connect nobody tries again.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// How a channel is subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,9 +38,13 @@ pub(crate) struct Delivery {
 
 /// Takes what a subscriber brings.
 ///
-/// Both methods are called from the task of the connection and must not wait.
+/// All methods are called from the task of the connection and must not wait.
 pub(crate) trait Sink: Send + Sync + 'static {
     fn message(&self, delivery: Delivery);
+
+    /// Shard channels belong to other nodes by now: those that are still wanted are to be subscribed to again, and the others
+    /// unsubscribed from.
+    fn moved(&self, channels: Vec<String>);
 
     /// All subscriptions are gone, until there are new ones.
     fn lost(&self, reason: &RedisError);
@@ -53,8 +62,8 @@ pub(super) struct Inner {
     pub(super) commands: Arc<Commands>,
     pub(super) sink: Arc<dyn Sink>,
     state: Mutex<State>,
-    /// Whoever connects holds it.
-    dialing: tokio::sync::Mutex<()>,
+    /// Whoever connects holds it; when and why that failed, by node.
+    dialing: tokio::sync::Mutex<HashMap<Option<Address>, (Instant, RedisError)>>,
     /// Whoever subscribes to shard channels of a cluster, or leaves them, holds it.
     pub(super) moving: tokio::sync::Mutex<()>,
 }
@@ -111,14 +120,22 @@ impl Inner {
         if let Some(wire) = known(self) {
             return Ok(wire);
         }
-        let _dialing = self.dialing.lock().await;
+        let mut failed = self.dialing.lock().await;
         if let Some(wire) = known(self) {
             return Ok(wire);
         }
-        let wire = Arc::new(match node {
-            None if self.plan.is_cluster() => self.anywhere().await?,
-            _ => Wire::open(self, node.as_ref()).await?,
-        });
+        failed.retain(|_, (when, _)| when.elapsed() < PAUSE);
+        if let Some((_, error)) = failed.get(&node) {
+            return Err(error.clone());
+        }
+        let opened = match node {
+            None if self.plan.is_cluster() => self.anywhere().await,
+            _ => Wire::open(self, node.as_ref()).await,
+        };
+        if let Err(error) = &opened {
+            failed.insert(node.clone(), (Instant::now(), error.clone()));
+        }
+        let wire = Arc::new(opened?);
         self.state().wires.insert(node, wire.clone());
         Ok(wire)
     }

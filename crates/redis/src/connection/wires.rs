@@ -1,4 +1,3 @@
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -19,19 +18,22 @@ const PULSE: Duration = Duration::from_secs(10);
 /// stands still for a shorter while brings everything afterwards.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// Whether what a connection brings is still wanted.
+#[derive(Clone)]
+struct Alive(Arc<watch::Sender<bool>>);
+
 /// A connection that subscribes; ends when it is dropped.
 pub(super) struct Wire {
     /// One tells the server something at a time, so that it is known what an answer belongs to.
     connection: Arc<tokio::sync::Mutex<MultiplexedConnection>>,
-    /// Whether what it brings is still wanted.
-    alive: Arc<AtomicBool>,
+    alive: Alive,
     pulse: AbortHandle,
 }
 
 impl Wire {
     /// Connects to the server, or to a node of a cluster.
     pub(super) async fn open(inner: &Arc<Inner>, node: Option<&Address>) -> RedisResult<Self> {
-        let alive = Arc::new(AtomicBool::new(true));
+        let alive = Alive(Arc::new(watch::Sender::new(true)));
         let push = push(Arc::downgrade(inner), node.cloned(), alive.clone());
         let connection = inner.plan.dial(node, None, Some(push)).await?;
         let connection = Arc::new(tokio::sync::Mutex::new(connection));
@@ -48,7 +50,10 @@ impl Wire {
         names: &[&str],
     ) -> RedisResult<Vec<RedisResult<()>>> {
         let late = |_| Err(RedisError::from((ErrorKind::Io, "no answer in time")));
-        timeout(SILENCE, self.tell(kind, subscribe, names)).await.unwrap_or_else(late)
+        tokio::select! {
+            told = timeout(SILENCE, self.tell(kind, subscribe, names)) => told.unwrap_or_else(late),
+            () = self.alive.ended() => Err(RedisError::from((ErrorKind::Io, "the connection was given up"))),
+        }
     }
 
     async fn tell(&self, kind: Kind, subscribe: bool, names: &[&str]) -> RedisResult<Vec<RedisResult<()>>> {
@@ -74,11 +79,26 @@ impl Wire {
     /// Ends the connection; `false` if it had ended before.
     pub(super) fn kill(&self) -> bool {
         self.pulse.abort();
-        self.alive.swap(false, Ordering::AcqRel)
+        self.alive.end()
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        self.alive.load(Ordering::Acquire)
+        self.alive.is_so()
+    }
+}
+
+impl Alive {
+    fn is_so(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Ends it; `false` if it had ended before.
+    fn end(&self) -> bool {
+        self.0.send_if_modified(std::mem::take)
+    }
+
+    async fn ended(&self) {
+        let _ = self.0.subscribe().wait_for(|alive| !alive).await;
     }
 }
 
@@ -109,15 +129,15 @@ fn subscription(verb: &str, name: &str) -> Cmd {
 }
 
 /// Makes what takes the messages of a connection, in its own task.
-fn push(inner: Weak<Inner>, node: Option<Address>, alive: Arc<AtomicBool>) -> Push {
+fn push(inner: Weak<Inner>, node: Option<Address>, alive: Alive) -> Push {
     Box::new(move |info| {
-        if !alive.load(Ordering::Acquire) {
+        if !alive.is_so() {
             return;
         }
         let Some(inner) = inner.upgrade() else { return };
         match info.kind {
             PushKind::Disconnection => {
-                if alive.swap(false, Ordering::AcqRel) {
+                if alive.end() {
                     inner.lost(&RedisError::from((ErrorKind::Io, "the connection is lost")));
                 }
             }
@@ -154,7 +174,7 @@ async fn pulse(
     connection: Arc<tokio::sync::Mutex<MultiplexedConnection>>,
     inner: Weak<Inner>,
     mut changes: watch::Receiver<()>,
-    alive: Arc<AtomicBool>,
+    alive: Alive,
 ) {
     let mut next = Instant::now() + PULSE;
     loop {
@@ -181,7 +201,7 @@ async fn pulse(
             Ok(Err(error)) => error,
             Err(_) => RedisError::from((ErrorKind::Io, "the server does not answer")),
         };
-        if alive.swap(false, Ordering::AcqRel)
+        if alive.end()
             && let Some(inner) = inner.upgrade()
         {
             inner.lost(&error);

@@ -26,10 +26,10 @@ pub(super) struct Seats {
     topics: HashMap<Topic, Subscribed>,
     /// The topics of which the server is to be told something.
     queue: VecDeque<Topic>,
-    /// What it is being told.
-    told: Vec<Topic>,
     /// Counts the losses: what was done before one does not hold after it.
     epoch: u64,
+    /// Counts how often a seat was opened.
+    opened: u64,
 }
 
 #[derive(Default)]
@@ -38,6 +38,7 @@ struct State {
     rooms: HashSet<Box<str>>,
     /// Where messages go, if the seat is open.
     inbox: Option<Inbox>,
+    opened: u64,
     topics: HashSet<Topic>,
 }
 
@@ -50,13 +51,15 @@ struct Subscribed {
     standing: Standing,
     /// Whether it stands in the queue.
     queued: bool,
+    /// Whether it has moved since the server was told something of it.
+    moved: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Standing {
     #[default]
     Absent,
-    /// It was asked for, or asked to end, and that is not confirmed.
+    /// It was asked for, or asked to end, and that is not confirmed; or it has moved.
     Unsure,
     Confirmed,
 }
@@ -71,18 +74,28 @@ pub(super) struct Step {
 }
 
 impl Seats {
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch
+    /// Which of all openings a seat is open by.
+    pub(super) fn opened(&self, seat: &Seat) -> Option<u64> {
+        self.seats.get(seat).filter(|state| state.inbox.is_some()).map(|state| state.opened)
     }
 
-    pub(super) fn is_open(&self, seat: &Seat) -> bool {
-        self.seats.get(seat).is_some_and(|state| state.inbox.is_some())
+    /// Whether all of these topics that the seat still wants are subscribed to.
+    pub(super) fn are_confirmed(&self, seat: &Seat, topics: &[Topic]) -> bool {
+        let Some(state) = self.seats.get(seat) else { return false };
+        topics.iter().filter(|topic| state.topics.contains(*topic)).all(|topic| {
+            self.topics.get(topic).is_some_and(|subscribed| subscribed.standing == Standing::Confirmed)
+        })
+    }
+
+    /// Whether there is nothing to tell the server of these topics.
+    pub(super) fn are_settled(&self, topics: &[Topic]) -> bool {
+        topics.iter().all(|topic| self.topics.get(topic).is_none_or(|subscribed| !subscribed.is_due()))
     }
 
     /// Whether nothing is kept.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.seats.is_empty() && self.topics.is_empty() && self.queue.is_empty() && self.told.is_empty()
+        self.seats.is_empty() && self.topics.is_empty() && self.queue.is_empty()
     }
 
     /// Returns how many seats of a namespace are open.
@@ -91,19 +104,22 @@ impl Seats {
         self.seats.iter().filter(open).count()
     }
 
-    /// Opens a seat with these topics and those of its rooms, in the place of what it was open with.
+    /// Opens a seat with these topics and those of its rooms, in the place of what it was open with; returns all of them.
     pub(super) fn open(
         &mut self,
         seat: &Seat,
         inbox: Inbox,
         topics: impl IntoIterator<Item = Topic>,
         of_room: impl Fn(&str) -> Option<Topic>,
-    ) {
+    ) -> Vec<Topic> {
         self.leave(seat);
+        self.opened += 1;
         let state = self.seats.entry(seat.clone()).or_default();
-        state.inbox = Some(inbox);
+        (state.inbox, state.opened) = (Some(inbox), self.opened);
         let of_rooms: Vec<_> = state.rooms.iter().filter_map(|room| of_room(room)).collect();
-        topics.into_iter().chain(of_rooms).for_each(|topic| self.want(seat, topic));
+        let topics: Vec<_> = topics.into_iter().chain(of_rooms).collect();
+        topics.iter().for_each(|topic| self.want(seat, topic.clone()));
+        topics
     }
 
     /// The seat is open no more; its rooms are still known. Returns its inbox.
@@ -186,11 +202,8 @@ impl Seats {
 
     /// Returns what to tell the server next, `None` if everything is as it should be.
     ///
-    /// Until [`done`](Self::done) is said it is told again.
+    /// [`done`](Self::done) or [`failed`](Self::failed) is to be said before the next step.
     pub(super) fn step(&mut self, most: usize) -> Option<Step> {
-        for topic in std::mem::take(&mut self.told) {
-            self.enqueue(topic);
-        }
         let (mut batch, mut others, mut sort) = (Vec::new(), Vec::new(), None);
         while batch.len() < most && others.len() < most {
             let Some(topic) = self.queue.pop_front() else { break };
@@ -210,11 +223,14 @@ impl Seats {
                 others.push(topic);
             }
         }
-        for topic in others {
-            self.enqueue(topic);
+        // It is their turn next.
+        for topic in others.into_iter().rev() {
+            if let Some(subscribed) = self.topics.get_mut(&topic) {
+                subscribed.queued = true;
+                self.queue.push_front(topic);
+            }
         }
         let (kind, subscribe) = sort?;
-        self.told.clone_from(&batch);
         Some(Step { subscribe, kind, topics: batch, epoch: self.epoch })
     }
 
@@ -223,10 +239,13 @@ impl Seats {
         if step.epoch != self.epoch {
             return;
         }
-        self.told.clear();
         for topic in &step.topics {
             let Some(subscribed) = self.topics.get_mut(topic) else { continue };
-            subscribed.standing = if step.subscribe { Standing::Confirmed } else { Standing::Absent };
+            subscribed.standing = match (step.subscribe, std::mem::take(&mut subscribed.moved)) {
+                (true, false) => Standing::Confirmed,
+                (true, true) => Standing::Unsure,
+                (false, _) => Standing::Absent,
+            };
             if subscribed.is_due() {
                 self.enqueue(topic.clone());
             } else if !subscribed.is_wanted() {
@@ -235,8 +254,22 @@ impl Seats {
         }
     }
 
+    /// The server has another place for a channel, and is to be told again.
+    pub(super) fn moved(&mut self, topic: &Topic) {
+        let Some(subscribed) = self.topics.get_mut(topic) else { return };
+        match subscribed.standing {
+            Standing::Confirmed => subscribed.standing = Standing::Unsure,
+            Standing::Unsure => subscribed.moved = true,
+            Standing::Absent => {}
+        }
+        self.enqueue(topic.clone());
+    }
+
     /// What a step told did not happen: who wanted it is open no more.
     pub(super) fn failed(&mut self, step: &Step) -> Vec<Inbox> {
+        if step.epoch != self.epoch {
+            return Vec::new();
+        }
         let seats: HashSet<Seat> = step
             .topics
             .iter()
@@ -251,7 +284,6 @@ impl Seats {
         self.epoch += 1;
         self.topics.clear();
         self.queue.clear();
-        self.told.clear();
         self.seats
             .values_mut()
             .filter_map(|state| {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use redis::{ErrorKind, RedisError, RedisResult};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tower_socketio_adapter::{BusError, Inbox};
 
@@ -25,13 +25,17 @@ pub(crate) trait Reader: Send + Sync + 'static {
 }
 
 /// The subscriptions of all seats over one subscriber.
+///
+/// One task tells the server what has changed, for all: who opens or closes a seat waits for what concerns it and for nothing
+/// else, and may stop waiting.
 pub(crate) struct Subscriptions {
     seats: Mutex<Seats>,
     reader: Box<dyn Reader>,
     subscriber: Subscriber,
-    /// Whoever tells the server holds it.
-    telling: tokio::sync::Mutex<()>,
+    /// Tells the worker that there is something to tell the server.
     changed: Arc<Notify>,
+    /// Tells those who wait that the server has confirmed something, or will not; and why.
+    progress: watch::Sender<Option<RedisError>>,
     worker: AbortHandle,
 }
 
@@ -45,29 +49,40 @@ impl Subscriptions {
             seats: Mutex::default(),
             reader: Box::new(reader),
             subscriber: Subscriber::new(plan, commands, Arc::new(Ear(me.clone()))),
-            telling: tokio::sync::Mutex::default(),
+            progress: watch::Sender::default(),
             worker: tokio::spawn(work(me.clone(), changed.clone())).abort_handle(),
             changed,
         })
     }
 
     /// Subscribes a seat to its topics and those of its rooms, and waits until all is confirmed.
+    ///
+    /// # Cancel safety
+    ///
+    /// The seat stays open.
     pub(crate) async fn open(&self, seat: &Seat, inbox: Inbox, topics: Vec<Topic>) -> RedisResult<()> {
-        let epoch = {
+        let mut progress = self.progress.subscribe();
+        let (opened, topics) = {
             let mut seats = self.seats();
-            seats.open(seat, inbox, topics, |room| self.reader.room_topic(&seat.namespace, room));
-            seats.epoch()
+            let topics =
+                seats.open(seat, inbox, topics, |room| self.reader.room_topic(&seat.namespace, room));
+            (seats.opened(seat), topics)
         };
+        self.changed.notify_one();
         loop {
-            let settled = self.settle().await;
-            let seats = self.seats();
-            let is_open = seats.epoch() == epoch && seats.is_open(seat);
-            match settled {
-                Ok(()) if is_open => return Ok(()),
-                Ok(()) => return Err(RedisError::from((ErrorKind::Io, "the connection is lost"))),
-                Err(error) if !is_open => return Err(error),
-                // That was about others.
-                Err(_) => {}
+            {
+                let seats = self.seats();
+                // Or somebody else has opened it meanwhile, who waits for it.
+                if opened.is_none() || seats.opened(seat) != opened {
+                    let lost = || RedisError::from((ErrorKind::Io, "the connection is lost"));
+                    return Err(self.progress.borrow().clone().unwrap_or_else(lost));
+                }
+                if seats.are_confirmed(seat, &topics) {
+                    return Ok(());
+                }
+            }
+            if progress.changed().await.is_err() {
+                return Err(RedisError::from((ErrorKind::Io, "the bus has ended")));
             }
         }
     }
@@ -76,11 +91,13 @@ impl Subscriptions {
     ///
     /// # Cancel safety
     ///
-    /// Nothing comes any more.
+    /// They end all the same, and nothing comes any more.
     pub(crate) async fn close(&self, seat: &Seat) {
+        let mut progress = self.progress.subscribe();
         let topics = self.seats().remove(seat);
-        let _ending = Ending { subscriptions: self, seat, topics };
-        let _ = self.settle().await;
+        let ending = Ending { subscriptions: self, seat, topics };
+        self.changed.notify_one();
+        while !self.seats().are_settled(&ending.topics) && progress.changed().await.is_ok() {}
     }
 
     pub(crate) fn room_opened(&self, seat: &Seat, room: &str) {
@@ -111,29 +128,27 @@ impl Subscriptions {
     }
 
     /// Tells the server of everything that has changed.
-    ///
-    /// # Cancel safety
-    ///
-    /// What was not confirmed is told again.
-    async fn settle(&self) -> RedisResult<()> {
-        let _telling = self.telling.lock().await;
+    async fn tell(&self) {
         loop {
-            let Some(step) = self.seats().step(BATCH) else { return Ok(()) };
+            let Some(step) = self.seats().step(BATCH) else { return };
             let names: Vec<_> = step.topics.iter().map(|topic| &*topic.name).collect();
             let told = if step.subscribe {
                 self.subscriber.subscribe(step.kind, &names).await
             } else {
-                self.subscriber.unsubscribe(step.kind, &names).await
-            };
-            match told {
-                Ok(()) => self.seats().done(&step),
                 // If the connection is lost there is nothing to end, and otherwise it does no harm.
-                Err(_) if !step.subscribe => self.seats().done(&step),
-                Err(error) => {
-                    let failed = self.seats().failed(&step);
-                    failed.into_iter().for_each(|inbox| inbox.fail(BusError::down(error.clone())));
-                    return Err(error);
+                self.subscriber.unsubscribe(step.kind, &names).await.or(Ok(()))
+            };
+            let error = told.err();
+            let failed = match &error {
+                None => {
+                    self.seats().done(&step);
+                    Vec::new()
                 }
+                Some(_) => self.seats().failed(&step),
+            };
+            self.progress.send_replace(error.clone());
+            if let Some(error) = error {
+                failed.into_iter().for_each(|inbox| inbox.fail(BusError::down(error.clone())));
             }
         }
     }
@@ -174,9 +189,19 @@ impl Sink for Ear {
         }
     }
 
+    fn moved(&self, channels: Vec<String>) {
+        let Some(subscriptions) = self.0.upgrade() else { return };
+        {
+            let mut seats = subscriptions.seats();
+            channels.into_iter().for_each(|channel| seats.moved(&Topic::new(Kind::Shard, channel)));
+        }
+        subscriptions.changed.notify_one();
+    }
+
     fn lost(&self, reason: &RedisError) {
         let Some(subscriptions) = self.0.upgrade() else { return };
         let lost = subscriptions.seats().lost();
+        subscriptions.progress.send_replace(Some(reason.clone()));
         lost.into_iter().for_each(|inbox| inbox.fail(BusError::down(reason.clone())));
     }
 }
@@ -204,6 +229,6 @@ async fn work(subscriptions: Weak<Subscriptions>, changed: Arc<Notify>) {
     loop {
         changed.notified().await;
         let Some(subscriptions) = subscriptions.upgrade() else { return };
-        let _ = subscriptions.settle().await;
+        subscriptions.tell().await;
     }
 }

@@ -1,7 +1,7 @@
 //! Against what stands for Redis.
 
 mod commands;
-mod server;
+pub(crate) mod server;
 mod subscriber;
 
 use server::Server;

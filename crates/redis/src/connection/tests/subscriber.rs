@@ -1,11 +1,12 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redis::RedisError;
 use tokio::sync::mpsc;
 
 use super::server::{Client, push};
 use super::*;
-use crate::connection::{Commands, Delivery, Kind, Sink, Subscriber};
+use crate::connection::{Commands, Delivery, Kind, Plan, Sink, Subscriber};
 
 /// What came; `None` is a loss.
 struct Ear(mpsc::UnboundedSender<Option<Delivery>>);
@@ -14,6 +15,8 @@ impl Sink for Ear {
     fn message(&self, delivery: Delivery) {
         let _ = self.0.send(Some(delivery));
     }
+
+    fn moved(&self, _: Vec<String>) {}
 
     fn lost(&self, _: &RedisError) {
         let _ = self.0.send(None);
@@ -27,8 +30,11 @@ struct Listening {
 
 impl Listening {
     fn to(server: &Server) -> Self {
+        Self::by(server.plan())
+    }
+
+    fn by(plan: Arc<Plan>) -> Self {
         let (told, heard) = mpsc::unbounded_channel();
-        let plan = server.plan();
         let commands = Arc::new(Commands::new(plan.clone()));
         Self { subscriber: Subscriber::new(plan, commands, Arc::new(Ear(told))), heard }
     }
@@ -119,4 +125,38 @@ async fn what_is_subscribed_to_ends_with_the_subscriber() {
     let mut client = listening.subscribe(&server, Kind::Plain, &["a"]).await;
     drop(listening);
     while client.commands.recv().await.is_some() {}
+}
+
+#[tokio::test]
+async fn who_introduces_itself_in_vain_has_not_connected() {
+    let server = Server::new().await;
+    let listening = Listening::by(server.impatient_plan());
+    server.hold("CLIENT");
+    let subscribed = tokio::join!(listening.subscriber.subscribe(Kind::Plain, &["a"]), server.accept()).0;
+    assert!(subscribed.unwrap_err().is_timeout());
+}
+
+#[tokio::test]
+async fn a_server_that_lets_nobody_in_is_not_asked_all_the_time() {
+    let server = Server::new().await;
+    let listening = Listening::to(&server);
+    server.refuse("HELLO", "-WRONGPASS invalid username-password pair");
+    let attempts = AtomicUsize::new(0);
+    let accepting = async {
+        let mut clients = Vec::new();
+        loop {
+            clients.push(server.accept().await);
+            attempts.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let subscribing = async {
+        for _ in 0..100 {
+            listening.subscriber.subscribe(Kind::Plain, &["a"]).await.unwrap_err();
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = subscribing => {}
+    }
+    assert!(attempts.into_inner() < 10);
 }

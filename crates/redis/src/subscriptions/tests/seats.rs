@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use tower_socketio_adapter::Inbox;
 
-use super::seats::{Seat, Seats, Step, Topic};
 use crate::connection::Kind;
+use crate::subscriptions::seats::{Seat, Seats, Step, Topic};
 
 fn seat(node: &str) -> Seat {
     Seat { namespace: "/".into(), node: node.into() }
@@ -102,7 +102,7 @@ fn who_wants_what_cannot_be_subscribed_to_is_open_no_more() {
     seats.open(&seat("a"), inbox(), [topic("main"), topic("forbidden")], |_| None);
     let step = seats.step(9).unwrap();
     assert_eq!(seats.failed(&step).len(), 1);
-    assert!(!seats.is_open(&seat("a")));
+    assert!(seats.opened(&seat("a")).is_none());
     // It may be subscribed to all the same.
     assert_eq!(seats.step(9).map(|step| (step.subscribe, step.topics.len())), Some((false, 2)));
 }
@@ -114,8 +114,11 @@ enum Deed {
     Join(u8, u8),
     Leave(u8, u8),
     Settle,
-    /// A step whose answer never came.
-    Torn,
+    /// A step that was done by halves.
+    Failed,
+    /// The server has ended a subscription, also between a step and its answer.
+    Moved(u8),
+    MovedMeanwhile(u8),
     Lost,
 }
 
@@ -127,7 +130,9 @@ fn deed() -> impl Strategy<Value = Deed> {
         (node.clone(), room.clone()).prop_map(|(node, room)| Deed::Join(node, room)),
         (node, room).prop_map(|(node, room)| Deed::Leave(node, room)),
         Just(Deed::Settle),
-        Just(Deed::Torn),
+        Just(Deed::Failed),
+        (0u8..4).prop_map(Deed::Moved),
+        (0u8..4).prop_map(Deed::MovedMeanwhile),
         Just(Deed::Lost),
     ]
 }
@@ -162,9 +167,31 @@ proptest! {
                     seats.room_closed(&name(node), &format!("room{room}"), Some(topic(&format!("room{room}"))));
                 }
                 Deed::Settle => settle(&mut seats, &mut server),
-                Deed::Torn => {
+                Deed::Failed => {
+                    if let Some(mut step) = seats.step(2) {
+                        if step.subscribe {
+                            seats.failed(&step);
+                            open.retain(|node| seats.opened(&name(*node)).is_some());
+                            step.topics.pop();
+                            apply(&step, &mut server);
+                        } else {
+                            apply(&step, &mut server);
+                            seats.done(&step);
+                        }
+                    }
+                }
+                Deed::Moved(room) => {
+                    let moved = topic(&format!("room{room}"));
+                    server.remove(&moved);
+                    seats.moved(&moved);
+                }
+                Deed::MovedMeanwhile(room) => {
+                    let moved = topic(&format!("room{room}"));
                     if let Some(step) = seats.step(2) {
                         apply(&step, &mut server);
+                        server.remove(&moved);
+                        seats.moved(&moved);
+                        seats.done(&step);
                     }
                 }
                 Deed::Lost => {

@@ -1,0 +1,2 @@
+mod seats;
+mod settle;
