@@ -88,7 +88,7 @@ impl Broadcast {
     }
 
     /// How long to wait for answers (default: the builder's `ack_timeout`, and of other nodes that are
-    /// [fetched](Self::fetch_sockets) from the cluster's [`request_timeout`](super::Cluster::request_timeout)).
+    /// [fetched](Self::fetch_sockets) from the cluster's [`request_timeout`](crate::Cluster::request_timeout)).
     pub fn timeout(mut self, within: Duration) -> Self {
         self.timeout = Some(within);
         self

@@ -1,7 +1,9 @@
 //! What every bus must make of nodes, however they know of each other.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use tower_socketio_adapter::{Action, Cluster, LocalBus, Reach, Room, Target};
+use tower_socketio_adapter::{Action, AdapterError, Cluster, LocalBus, Reach, Room, Target};
 
 use crate::support::{Counts, Node, SECOND, outgoing, packet, settle};
 
@@ -43,6 +45,7 @@ on_each_bus! {
     who_does_not_wait_any_more_is_forgotten
     a_question_is_forgotten_when_its_time_is_up
     requests_time_out
+    no_time_is_too_short_or_too_long
 }
 
 async fn nodes<const N: usize>(bus: &LocalBus) -> [Node; N] {
@@ -334,4 +337,27 @@ async fn requests_time_out(bus: LocalBus) {
     b.home.answer("[1]");
     settle().await;
     assert_eq!(heard.numbers(), (0, 1, 1, 0), "an answer after the time is up is for nobody");
+}
+
+async fn no_time_is_too_short_or_too_long(bus: LocalBus) {
+    let [a, b] = nodes(&bus).await;
+    let (there, _) = b.socket("b", &[]);
+    let mut to = Target::default();
+    to.flags.timeout = Some(Duration::MAX);
+    let (_, heard) = a.ask(&to);
+    assert_eq!(a.fetched(&to).await, ["b"]);
+    there.answer(r#"["b"]"#);
+    settle().await;
+    assert_eq!(heard.numbers(), (0, 1, 0, 1));
+    for short in [Duration::ZERO, Duration::from_nanos(1)] {
+        to.flags.timeout = Some(short);
+        let start = tokio::time::Instant::now();
+        let fetched = a.adapter.fetch(&to).await;
+        // An answer that comes at once is in time.
+        assert!(matches!(fetched, Ok(_) | Err(AdapterError::Timeout { missing: 1 })), "{fetched:?}");
+        assert!(start.elapsed() < SECOND);
+        let (_, heard) = a.ask(&to);
+        tokio::time::sleep(2 * SECOND).await;
+        assert_eq!(heard.counts().nodes, 0, "nobody is waited for");
+    }
 }
