@@ -70,7 +70,7 @@ export async function postgres({ tls = false, more = [] } = {}) {
     url: tls ? `${url}?sslmode=require` : url,
     port,
     ca: ca?.file,
-    connection: { connectionString: url, ssl: ca && { ca: ca.text }, connectionTimeoutMillis: 1000 },
+    connection: { connectionString: url, ssl: ca && { ca: ca.text }, connectionTimeoutMillis: 10_000 },
   });
   await server.start();
   let stopped;
