@@ -3,6 +3,15 @@
 use crate::chores::{Chores, Result};
 use crate::tools;
 
+/// What others build with.
+const PUBLISHED: [&str; 5] = [
+    "tower-socketio",
+    "tower-socketio-adapter",
+    "tower-socketio-postgres",
+    "tower-socketio-proto",
+    "tower-socketio-redis",
+];
+
 pub(crate) fn all(chores: &mut Chores) -> Result {
     chores.step("format", |chores| {
         chores.run(&mut chores.cargo(&["fmt", "--all", "--check"]))?;
@@ -11,6 +20,15 @@ pub(crate) fn all(chores: &mut Chores) -> Result {
     chores.step("lints", |chores| {
         let lints = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
         chores.run(&mut chores.cargo(&lints))
+    })?;
+    chores.step("each crate alone", |chores| {
+        // Among the others it has features that it may forget to ask for.
+        for package in PUBLISHED {
+            let lints = ["clippy", "--package", package, "--no-default-features", "--", "-D", "warnings"];
+            chores.run(&mut chores.cargo(&lints))?;
+        }
+        let mut package = chores.cargo(&["package", "--no-verify", "--allow-dirty", "--quiet"]);
+        chores.run(package.args(PUBLISHED.iter().flat_map(|package| ["--package", package])))
     })?;
     chores.step("documentation", |chores| {
         let mut doc = chores.cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
