@@ -3,6 +3,7 @@
 mod bounds;
 mod coming_back;
 mod controllers;
+mod equal;
 mod gates;
 mod given_back;
 mod identity;

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use super::outbox::{Address, Posted, Waiter};
 use super::pending::Pending;
+use super::read;
 use super::shared::Shared;
-use super::write;
+use super::write::Numbered;
 use crate::{Adapter, Answers, Message, MessageKind, Offset, Outgoing, Reach, Target};
 
 /// What waits for what was broadcast before.
@@ -14,18 +15,15 @@ impl Shared {
         let members = is_here.then(|| self.local.members(to));
         let reached = members.as_ref().map_or(0, Vec::len);
         let (args, attachments) = (packet.args().clone(), packet.attachments().to_vec());
-        let data = write::broadcast(&args, to, None);
         let goes_out = to.flags.reach != Reach::Here && self.outbox.is_open();
-        let pending =
-            Pending { data: data.clone(), args, attachments: attachments.clone(), to: to.clone(), members };
+        let out = goes_out.then(|| (Numbered::broadcast(&args, to), attachments.clone()));
+        let pending = Pending { args, attachments, to: to.clone(), members };
         let mut posted = None;
         let is_first = self.turns.wait(pending, !goes_out || self.health.is_down(), |ticket| {
+            let Some((data, attachments)) = out else { return false };
             let (kind, waiter) = (MessageKind::Broadcast, Waiter::Turn(ticket));
-            goes_out && {
-                let letter = self.letter(kind, data, attachments, Address::of(to), waiter);
-                let posted = posted.insert(self.post(letter));
-                *posted == Posted::Queued
-            }
+            let letter = self.letter(kind, data.number(ticket), attachments, Address::of(to), waiter);
+            *posted.insert(self.post(letter)) == Posted::Queued
         });
         if is_first {
             self.wake.notify_one();
@@ -68,7 +66,7 @@ impl Shared {
     pub(super) fn back(&self, message: Message, offset: Offset) {
         if self.turns.is_on()
             && let Some(way) = self.way()
-            && let Some((message, latest)) = self.turns.back(message, offset, way)
+            && let Err(latest) = self.turns.back(read::number(&message.data), offset, way)
         {
             // Clients that were away have missed it, and so have those who have come since.
             self.remember(message, offset, latest);

@@ -2,9 +2,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::Value;
 
-use crate::{Adapter, Home, LocalAdapter, Member, Message, Offset, Target};
+use crate::{Adapter, Home, LocalAdapter, Member, Offset, Target};
 
 /// How broadcasts reach the sockets of this node.
 #[derive(Clone, Copy)]
@@ -15,8 +14,6 @@ pub(super) struct Way<'a> {
 
 /// A broadcast of this node.
 pub(super) struct Pending {
-    /// The data of its message.
-    pub(super) data: Bytes,
     pub(super) args: Bytes,
     pub(super) attachments: Vec<Bytes>,
     pub(super) to: Target,
@@ -25,14 +22,6 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Whether this is what a message says.
-    pub(super) fn is(&self, message: &Message) -> bool {
-        self.attachments == message.attachments
-            && (self.data == message.data
-                // Binary data may have gone by another encoding, in which numbers have other forms.
-                || !self.attachments.is_empty() && is_same(&self.data, &message.data))
-    }
-
     /// Delivers it to those who were meant when it was broadcast, and to those who have come since: they may have been at
     /// another node, and take it for what they would get here. Says who had come last by then.
     pub(super) fn deliver(self, way: Way<'_>, offset: Option<Offset>) -> u32 {
@@ -63,23 +52,4 @@ impl Pending {
 
 fn address(member: &Arc<dyn Member>) -> *const () {
     Arc::as_ptr(member).cast()
-}
-
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let read = |json| serde_json::from_slice::<Value>(json).ok();
-    read(one).zip(read(other)).is_some_and(|(one, other)| equal(&one, &other))
-}
-
-fn equal(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equal(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            let has = |(key, one): (&String, &Value)| other.get(key).is_some_and(|other| equal(one, other));
-            one.len() == other.len() && one.iter().all(has)
-        }
-        _ => one == other,
-    }
 }

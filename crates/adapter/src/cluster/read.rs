@@ -10,6 +10,7 @@ use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
 use super::setup::LONGEST;
+use super::write::NUMBER;
 use crate::{Flags, RemoteSocket, Room, Target};
 
 /// The longest id of a node or a request, in bytes; Node's have 6 to 16.
@@ -126,6 +127,22 @@ pub(super) fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Option<T> {
     serde_json::from_slice(data)
         .inspect_err(|error| tracing::debug!(target: "socketio::adapter", %error))
         .ok()
+}
+
+/// Reads the number of a broadcast of this node.
+pub(super) fn number(data: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Numbered {
+        number: u64,
+    }
+
+    let as_written = || {
+        let json = data.strip_suffix(b"}")?;
+        let (start, number) = json.split_at(json.iter().rposition(|byte| !byte.is_ascii_digit())? + 1);
+        str::from_utf8(number).ok().filter(|_| start.ends_with(NUMBER))?.parse().ok()
+    };
+    // It may have gone by an encoding with another order.
+    as_written().or_else(|| serde_json::from_slice(data).ok().map(|Numbered { number }| number))
 }
 
 impl Broadcast<'_> {
@@ -246,4 +263,26 @@ fn part(data: &Bytes, value: &RawValue) -> Bytes {
 fn millis(millis: f64) -> Duration {
     let negative_is_none = millis.max(0.0);
     Duration::try_from_secs_f64(negative_is_none / 1000.0).unwrap_or(LONGEST).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::write::{self, Numbered};
+    use super::*;
+
+    #[test]
+    fn a_broadcast_is_known_by_its_number_whatever_it_says() {
+        for args in ["[]", r#"["a",7]"#, r#"["a",{"number":5}]"#, r#"["a","\",\"number\":5}"]"#] {
+            for written in [0, 7, u64::MAX] {
+                let data = Numbered::broadcast(args.as_bytes(), &Target::to("r")).number(written);
+                assert_eq!(number(&data), Some(written));
+            }
+            assert_eq!(number(&write::broadcast(args.as_bytes(), &Target::default(), None)), None);
+        }
+        assert_eq!(number(br#"{ "number" : 7, "opts": {} }"#), Some(7));
+        for data in ["", "}", "7}", "{}", r#"{"number":"7"}"#, r#"{"number":-7}"#, r#"{"opts":{"number":7}}"#]
+        {
+            assert_eq!(number(data.as_bytes()), None, "{data}");
+        }
+    }
 }

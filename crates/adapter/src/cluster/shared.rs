@@ -177,14 +177,10 @@ impl Shared {
     pub(super) fn published(&self, letter: &Letter, result: Result<Option<Offset>, BusError>) {
         let is_first = self.health.publishing(result.as_ref().err());
         let error = match result {
-            Ok(place) => {
-                match (&letter.waiter, place) {
-                    (Waiter::Turn(ticket), Some(place)) => self.turns.placed(*ticket, place, self.way()),
+            Ok(_) => {
+                if let Waiter::Request(request, reached) = &letter.waiter {
                     // Not before: a node that has left by then has not heard of it.
-                    (Waiter::Request(request, reached), _) => {
-                        self.count_for(request, reached.load(Ordering::Relaxed));
-                    }
-                    _ => {}
+                    self.count_for(request, reached.load(Ordering::Relaxed));
                 }
                 return;
             }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::pending::{Pending, Way};
 use super::strays::Strays;
-use crate::{Message, Offset};
+use crate::Offset;
 
 /// So long a broadcast waits for its offset; then it is delivered without one.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -39,16 +39,12 @@ struct Queue {
     next: u64,
     /// What was delivered without its place and may still come back.
     strays: Strays,
-    /// The place of the last one that has come back.
-    last: Offset,
 }
 
 struct Item {
     ticket: u64,
     since: Instant,
     state: State,
-    /// Its place, if the carrier has said it before it brought it.
-    place: Option<Offset>,
     what: What,
 }
 
@@ -80,7 +76,7 @@ impl Turns {
         }
     }
 
-    /// Queues a broadcast, which `post` publishes under its number; without waiting if that fails, or if `at_once`.
+    /// Queues a broadcast, which `post` publishes with its number; without waiting if that fails, or if `at_once`.
     /// Returns whether there is something new to look after.
     pub(super) fn wait(&self, pending: Pending, at_once: bool, post: impl FnOnce(u64) -> bool) -> bool {
         // The lock is held until it is posted: what comes back is in the order of this queue.
@@ -90,7 +86,7 @@ impl Turns {
         let waits = is_posted && !at_once && !queue.late;
         let state = if waits { State::Waits } else { State::Ready(None) };
         if is_posted && !waits {
-            queue.strays.add(ticket, &pending);
+            queue.strays.add(ticket);
         }
         queue.push(state, What::Broadcast(Box::new(pending)));
         let is_new = waits && !queue.watched;
@@ -107,49 +103,27 @@ impl Turns {
         self.deliver(way);
     }
 
-    /// A broadcast of this node has come back with its place. Returns it if it was not waited for, as it was delivered
-    /// before, and then who had come last by that time.
-    pub(super) fn back(
-        &self,
-        message: Message,
-        offset: Offset,
-        way: Way<'_>,
-    ) -> Option<(Message, Option<u32>)> {
+    /// A broadcast of this node has come back with its place.
+    ///
+    /// # Errors
+    ///
+    /// If it was not waited for, as it was delivered before: who had come last by that time, if that is known.
+    pub(super) fn back(&self, ticket: Option<u64>, offset: Offset, way: Way<'_>) -> Result<(), Option<u32>> {
         // Before anything else that comes.
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let found = {
             let mut queue = self.queue();
             queue.late = false;
-            queue.last = queue.last.max(offset);
-            let found = queue.find(&message, offset);
-            if let Ok(at) = found {
+            ticket.ok_or(None).and_then(|ticket| queue.find(ticket)).map(|at| {
                 // Those before it that have not come back are late at best.
                 queue.give_up(at);
                 queue.items[at].state = State::Ready(Some(offset));
-            }
-            found
+            })
         };
         self.deliver_all(way, turn);
         // Something may have come between the last look and the end of the turn.
         self.deliver(Some(way));
-        found.err().map(|latest| (message, latest))
-    }
-
-    /// The carrier has taken a broadcast and says its place.
-    pub(super) fn placed(&self, ticket: u64, place: Offset, way: Option<Way<'_>>) {
-        {
-            let mut queue = self.queue();
-            let has_come = place <= queue.last;
-            queue.strays.placed(ticket, place, has_come);
-            let Some(item) = queue.item(ticket).filter(|item| item.state == State::Waits) else { return };
-            item.place = Some(place);
-            if !has_come {
-                return;
-            }
-            // It was taken for one that is equal.
-            item.state = State::Ready(Some(place));
-        }
-        self.deliver(way);
+        found
     }
 
     /// A broadcast was not taken by the carrier.
@@ -249,7 +223,7 @@ impl Queue {
     fn push(&mut self, state: State, what: What) {
         let ticket = self.next;
         self.next += 1;
-        self.items.push_back(Item { ticket, since: Instant::now(), state, place: None, what });
+        self.items.push_back(Item { ticket, since: Instant::now(), state, what });
     }
 
     fn item(&mut self, ticket: u64) -> Option<&mut Item> {
@@ -257,18 +231,12 @@ impl Queue {
         self.items.get_mut(at)
     }
 
-    /// Which of those that wait has come back, or else who had come last when it was delivered, if that is known.
-    fn find(&mut self, message: &Message, offset: Offset) -> Result<usize, Option<u32>> {
-        if let Some(at) = self.items.iter().position(|item| item.place == Some(offset)) {
-            return Some(at).filter(|at| self.items[*at].state == State::Waits).ok_or(None);
-        }
-        // Those that were given up are before those that wait.
-        if let Some(stray) = self.strays.take(message, offset) {
-            // It may not have been its turn yet.
-            let at = self.items.binary_search_by_key(&stray.ticket, |item| item.ticket);
-            return at.map_err(|_| stray.latest);
-        }
-        self.items.iter().position(|item| item.place.is_none() && item.is(message)).ok_or(None)
+    /// Where the one stands that has come back, or else who had come last when it was delivered, if that is known.
+    fn find(&mut self, ticket: u64) -> Result<usize, Option<u32>> {
+        let latest = self.strays.forget(ticket);
+        // One that was given up may not have been delivered yet.
+        let at = self.items.binary_search_by_key(&ticket, |item| item.ticket);
+        at.ok().filter(|at| !matches!(self.items[*at].state, State::Ready(Some(_)))).ok_or(latest)
     }
 
     /// The first ones, so many, are delivered without waiting for their places any longer.
@@ -276,22 +244,12 @@ impl Queue {
         let Self { items, strays, .. } = self;
         for item in items.range_mut(..number).filter(|item| item.state == State::Waits) {
             item.state = State::Ready(None);
-            if let What::Broadcast(pending) = &item.what {
-                strays.add(item.ticket, pending);
-            }
+            strays.add(item.ticket);
         }
     }
 
     fn is_ready(&self) -> bool {
         self.items.front().is_some_and(|item| item.state != State::Waits)
-    }
-}
-
-impl Item {
-    /// Whether this waits, and is what came back.
-    fn is(&self, message: &Message) -> bool {
-        let What::Broadcast(pending) = &self.what else { return false };
-        self.state == State::Waits && pending.is(message)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The data of messages, as Node writes it.
 
+use std::io::Write;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -7,8 +9,33 @@ use super::setup::LONGEST;
 use crate::json::write_string;
 use crate::{RemoteSocket, Room, Target};
 
+/// The data of a broadcast that gets a number, by which this node knows it when it comes back; others ignore that.
+pub(super) struct Numbered(Vec<u8>);
+
+/// Behind this comes the number, at the end of the data.
+pub(super) const NUMBER: &[u8] = b",\"number\":";
+
+impl Numbered {
+    pub(super) fn broadcast(args: &[u8], to: &Target) -> Self {
+        Self(open_broadcast(args, to, None))
+    }
+
+    /// `{"packet":{"type":2,"data":[…]},"opts":{…},"number":7}`
+    pub(super) fn number(self, number: u64) -> Bytes {
+        let Self(mut json) = self;
+        json.extend_from_slice(NUMBER);
+        let _ = write!(json, "{number}");
+        end(json)
+    }
+}
+
 /// `{"packet":{"type":2,"data":[…]},"requestId":…,"opts":{…}}`
 pub(super) fn broadcast(args: &[u8], to: &Target, request: Option<&str>) -> Bytes {
+    end(open_broadcast(args, to, request))
+}
+
+/// The same without its end.
+fn open_broadcast(args: &[u8], to: &Target, request: Option<&str>) -> Vec<u8> {
     let mut json = Vec::with_capacity(args.len() + 128);
     json.extend_from_slice(b"{\"packet\":{\"type\":2,\"data\":");
     json.extend_from_slice(args);
@@ -19,7 +46,7 @@ pub(super) fn broadcast(args: &[u8], to: &Target, request: Option<&str>) -> Byte
     }
     json.extend_from_slice(b",\"opts\":");
     options(&mut json, to);
-    end(json)
+    json
 }
 
 /// `{"opts":{…},"rooms":[…]}`

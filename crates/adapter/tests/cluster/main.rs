@@ -4,6 +4,7 @@
 
 mod counted;
 mod emitter;
+mod equal;
 mod heartbeats;
 mod hostile;
 mod lifetime;

@@ -287,6 +287,8 @@ pub(crate) enum Fate {
     Hang,
     /// It takes a while.
     Late(Duration),
+    /// It is taken, which the bus says after a while, if at all.
+    Slow(Duration, bool),
 }
 
 /// A bus on which things happen to the messages of one node.
@@ -318,6 +320,34 @@ impl Faulty {
         let fate = move |_: &Message| if is_dead.load(Ordering::Relaxed) { Fate::Vanish } else { Fate::Pass };
         let faulty = Self { deaf: dead.clone(), ..Self::new(bus, fate) };
         (faulty, dead)
+    }
+
+    fn meets<'a>(
+        &'a self,
+        fate: Fate,
+        message: &'a Message,
+        to: To<'a>,
+    ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
+        match fate {
+            Fate::Pass => self.inner.publish(message, to),
+            Fate::Vanish => Box::pin(async { Ok(None) }),
+            Fate::Twice => Box::pin(async move {
+                self.inner.publish(message, to).await?;
+                self.inner.publish(message, to).await
+            }),
+            Fate::Refuse => Box::pin(async { Err(BusError::refused("too long")) }),
+            Fate::Fail => Box::pin(async { Err(BusError::down("not now")) }),
+            Fate::Hang => Box::pin(std::future::pending()),
+            Fate::Late(wait) => Box::pin(async move {
+                tokio::time::sleep(wait).await;
+                self.inner.publish(message, to).await
+            }),
+            Fate::Slow(wait, says) => Box::pin(async move {
+                let place = self.inner.publish(message, to).await?;
+                tokio::time::sleep(wait).await;
+                if says { Ok(place) } else { Err(BusError::down("not now")) }
+            }),
+        }
     }
 }
 
@@ -351,21 +381,7 @@ impl Bus for Faulty {
         message: &'a Message,
         to: To<'a>,
     ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
-        match (self.fate)(message) {
-            Fate::Pass => self.inner.publish(message, to),
-            Fate::Vanish => Box::pin(async { Ok(None) }),
-            Fate::Twice => Box::pin(async move {
-                self.inner.publish(message, to).await?;
-                self.inner.publish(message, to).await
-            }),
-            Fate::Refuse => Box::pin(async { Err(BusError::refused("too long")) }),
-            Fate::Fail => Box::pin(async { Err(BusError::down("not now")) }),
-            Fate::Hang => Box::pin(std::future::pending()),
-            Fate::Late(wait) => Box::pin(async move {
-                tokio::time::sleep(wait).await;
-                self.inner.publish(message, to).await
-            }),
-        }
+        self.meets((self.fate)(message), message, to)
     }
 
     fn publish_all<'a>(
@@ -378,8 +394,8 @@ impl Bus for Faulty {
                 match (self.fate)(posting.message) {
                     Fate::Late(wait) if self.tells => tokio::time::sleep(wait).await,
                     Fate::Pass if self.tells => {}
-                    _ => {
-                        results.push(self.publish(posting.message, posting.to).await);
+                    fate => {
+                        results.push(self.meets(fate, posting.message, posting.to).await);
                         continue;
                     }
                 }

@@ -1,7 +1,7 @@
 //! What goes over the bus is what Node's `ClusterAdapter` sends, and what it sends is understood.
 
 use bytes::Bytes;
-use tower_socketio_adapter::{Action, LocalBus, MessageKind, Reach, Room, Target};
+use tower_socketio_adapter::{Action, Cluster, LocalBus, MessageKind, Reach, Room, Target};
 
 use crate::support::{Node, SECOND, Stranger, request_of, settle};
 
@@ -175,4 +175,20 @@ async fn what_others_write_differently_means_the_same() {
     stranger.say(MessageKind::DisconnectSockets, r#"{"opts":{"rooms":[],"except":[]}}"#).await;
     assert_eq!(node.log.take(), ["s disconnect false"]);
     assert_eq!(node.cluster.ignored(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_broadcasts_wait_for_their_places_each_has_a_number_at_its_end() {
+    let bus = LocalBus::journaled();
+    let stranger = Stranger::new(&bus, "851ade3af362b5b2").await;
+    let node = Node::with(Cluster::new(bus), "/", true);
+    settle().await;
+    let _ = stranger.heard();
+    for _ in 0..2 {
+        node.emit(r#"["foo",",\"number\":9}"]"#, &Target::to("room1"));
+    }
+    settle().await;
+    let packet = r#""packet":{"type":2,"data":["foo",",\"number\":9}"]}"#;
+    let opts = r#""opts":{"rooms":["room1"],"except":[],"flags":{}}"#;
+    assert_eq!(stranger.heard(), [0, 1].map(|number| format!(r#"3 {{{packet},{opts},"number":{number}}}"#)));
 }

@@ -5,7 +5,9 @@ use std::thread;
 use bytes::Bytes;
 
 use super::*;
-use crate::{Flags, Home, LocalAdapter, MessageKind, Outgoing, ServerAnswer, Target};
+use crate::{
+    Adapter, Answers, Flags, Home, LocalAdapter, Member, Outgoing, RemoteSocket, Room, ServerAnswer, Target,
+};
 
 /// Notes what is delivered, with its place.
 #[derive(Default)]
@@ -38,6 +40,28 @@ impl Home for Notes {
     fn server_event(&self, _: Bytes, _: Vec<Bytes>, _: Option<ServerAnswer>) {}
 }
 
+struct Nobody;
+
+impl Member for Nobody {
+    fn id(&self) -> &str {
+        "nobody"
+    }
+
+    fn deliver(&self, _: &Outgoing, _: Flags) -> bool {
+        true
+    }
+
+    fn ask(&self, _: &Outgoing, _: Flags, _: &Arc<dyn Answers>) -> bool {
+        false
+    }
+
+    fn disconnect(&self, _: bool) {}
+
+    fn describe(&self, rooms: Vec<Room>) -> RemoteSocket {
+        RemoteSocket::new("nobody", rooms, Bytes::new(), Bytes::new())
+    }
+}
+
 struct Node {
     turns: Turns,
     notes: Arc<Notes>,
@@ -60,10 +84,9 @@ impl Node {
 
     /// Broadcasts, and says the ticket.
     fn emit(&self, text: &str) -> u64 {
-        let text = Bytes::copy_from_slice(text.as_bytes());
+        let args = Bytes::copy_from_slice(text.as_bytes());
         let to = Target { flags: Flags::default(), ..Target::default() };
-        let (data, args, members) = (text.clone(), text, Some(Vec::new()));
-        let pending = Pending { data, args, attachments: Vec::new(), to, members };
+        let pending = Pending { args, attachments: Vec::new(), to, members: Some(Vec::new()) };
         let mut number = 0;
         self.turns.wait(pending, false, |ticket| {
             number = ticket;
@@ -74,10 +97,8 @@ impl Node {
     }
 
     /// A broadcast comes back; says whether it was waited for.
-    fn back(&self, text: &str, place: u64) -> bool {
-        let data = Bytes::copy_from_slice(text.as_bytes());
-        let message = Message::new(MessageKind::Broadcast, None, "me".into(), data, Vec::new());
-        self.turns.back(message, Offset::new(place, 0), self.way()).is_none()
+    fn back(&self, ticket: u64, place: u64) -> bool {
+        self.turns.back(Some(ticket), Offset::new(place, 0), self.way()).is_ok()
     }
 
     fn delivered(&self) -> Vec<(String, Option<u64>)> {
@@ -113,40 +134,55 @@ fn what_is_just_being_delivered_is_still_waited_for() {
 #[test]
 fn equal_broadcasts_are_told_apart_when_some_of_them_did_not_wait() {
     let node = Node::new();
-    node.emit("tick");
-    node.emit("tick");
+    let early = [node.emit("tick"), node.emit("tick")];
     node.turns.give_up(Some(node.way()));
     assert_eq!(node.delivered(), [one("tick", None), one("tick", None)]);
-    assert!(!node.back("tick", 1));
-    node.emit("tick");
-    // That of the second one.
-    assert!(!node.back("tick", 2));
+    assert!(!node.back(early[0], 1));
+    let late = node.emit("tick");
+    assert!(!node.back(early[1], 2));
     assert_eq!(node.delivered(), []);
-    assert!(node.back("tick", 3));
+    assert!(node.back(late, 3));
     assert_eq!(node.delivered(), [one("tick", Some(3))]);
+    // What is brought again is nothing that waits.
+    node.emit("tick");
+    assert!(!node.back(late, 3));
+    assert_eq!(node.delivered(), []);
 }
 
 #[test]
 fn what_never_came_back_does_not_hold_up_what_is_equal() {
     let node = Node::new();
-    node.emit("tick");
+    let lost = node.emit("tick");
     node.turns.give_up(Some(node.way()));
-    // It is lost. Others come, so that broadcasts wait again.
-    node.emit("other");
-    assert!(!node.back("other", 1));
+    // Others come, so that broadcasts wait again.
+    let other = node.emit("other");
+    assert!(!node.back(other, 1));
     assert_eq!(node.delivered(), [one("tick", None), one("other", None)]);
-    let ticket = node.emit("tick");
-    // It is taken for the one that is lost, until the carrier says its place.
-    assert!(!node.back("tick", 2));
-    node.turns.placed(ticket, Offset::new(2, 0), Some(node.way()));
+    let [first, second] = [node.emit("tick"), node.emit("tick")];
+    assert!(node.back(first, 2));
     assert_eq!(node.delivered(), [one("tick", Some(2))]);
-    // With places that are known nothing is taken for another.
-    let tickets = [node.emit("tick"), node.emit("tick")];
-    for (ticket, place) in tickets.into_iter().zip([3, 4]) {
-        node.turns.placed(ticket, Offset::new(place, 0), Some(node.way()));
-    }
-    assert!(node.back("tick", 3) && node.back("tick", 4));
-    assert_eq!(node.delivered(), [one("tick", Some(3)), one("tick", Some(4))]);
+    // It was not lost after all.
+    assert!(!node.back(lost, 3));
+    assert_eq!(node.delivered(), []);
+    assert!(node.back(second, 4));
+    assert_eq!(node.delivered(), [one("tick", Some(4))]);
+}
+
+#[test]
+fn who_had_come_by_the_time_is_known_of_each_of_several_that_are_equal() {
+    let node = Node::new();
+    let early = [node.emit("tick"), node.emit("tick")];
+    node.turns.give_up(Some(node.way()));
+    let latest = node.local.latest();
+    node.local.add(Arc::new(Nobody));
+    let late = node.emit("tick");
+    assert_ne!(node.local.latest(), latest);
+    let back = |ticket: u64| node.turns.back(Some(ticket), Offset::new(ticket + 1, 0), node.way());
+    assert_eq!(
+        [early[1], late, late, early[1]].map(back),
+        [Err(Some(latest)), Err(Some(latest + 1)), Err(None), Err(None)]
+    );
+    assert_eq!(node.turns.back(None, Offset::new(9, 0), node.way()), Err(None));
 }
 
 #[test]
@@ -155,11 +191,10 @@ fn what_was_refused_is_not_expected_back() {
     let refused = node.emit("tick");
     node.turns.give_up(Some(node.way()));
     node.turns.refused(refused, Some(node.way()));
-    node.emit("other");
-    assert!(!node.back("other", 1));
-    node.emit("tick");
-    assert!(node.back("tick", 2));
-    assert_eq!(node.delivered(), [one("tick", None), one("other", None), one("tick", Some(2))]);
+    assert_eq!(node.turns.back(Some(refused), Offset::new(1, 0), node.way()), Err(None));
+    let waits = node.emit("tick");
+    node.turns.refused(waits, Some(node.way()));
+    assert_eq!(node.delivered(), [one("tick", None), one("tick", None)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,8 +245,8 @@ fn nothing_is_left_behind_whoever_comes_at_the_end_of_a_turn() {
         scope.spawn(|| {
             for at in 0..MANY {
                 begun.wait();
-                node.emit("x");
-                node.back("x", at as u64 + 1);
+                let ticket = node.emit("x");
+                node.back(ticket, at as u64 + 1);
             }
         });
         for at in 0..MANY {
