@@ -5,73 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
-use tower_socketio::adapter::{
-    BoxFuture, Bus, BusError, Inbox, Message, Offset, Posting, Sessions, StoredSession, To,
-};
 use tower_socketio::{Cluster, LocalBus, Namespace, Recovery, Socket, SocketIo, TestClient};
 
+use super::keeper::Keeper;
 use super::{SECOND, enter_with, lose, news};
 use crate::support::{Test, idle};
 
 const MOMENT: Duration = Duration::from_millis(100);
-
-/// A bus that takes a moment to bring what it has taken.
-#[derive(Clone, Debug)]
-struct Slow(LocalBus);
-
-impl Slow {
-    fn sessions(&self) -> &dyn Sessions {
-        self.0.sessions().expect("it has a journal")
-    }
-}
-
-impl Bus for Slow {
-    fn open<'a>(
-        &'a self,
-        namespace: &'a str,
-        node: &'a str,
-        inbox: Inbox,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        self.0.open(namespace, node, inbox)
-    }
-
-    fn publish<'a>(
-        &'a self,
-        message: &'a Message,
-        to: To<'a>,
-    ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
-        self.0.publish(message, to)
-    }
-
-    fn publish_all<'a>(
-        &'a self,
-        postings: &'a [Posting<'a>],
-    ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
-        self.0.publish_all(postings)
-    }
-
-    fn sessions(&self) -> Option<&dyn Sessions> {
-        Some(self)
-    }
-}
-
-impl Sessions for Slow {
-    fn save<'a>(
-        &'a self,
-        session: &'a StoredSession,
-        window: Duration,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        self.sessions().save(session, window)
-    }
-
-    fn take<'a>(&'a self, pid: &'a str) -> BoxFuture<'a, Result<Option<StoredSession>, BusError>> {
-        Box::pin(async move {
-            let taken = self.sessions().take(pid).await;
-            sleep(MOMENT).await;
-            taken
-        })
-    }
-}
 
 /// A node whose hooks take for ever while `stuck`.
 fn node(bus: &LocalBus, stuck: &Arc<AtomicBool>) -> SocketIo {
@@ -84,7 +24,8 @@ fn node(bus: &LocalBus, stuck: &Arc<AtomicBool>) -> SocketIo {
             socket.join("r");
         }
     });
-    let builder = SocketIo::builder().recovery(Recovery::new()).adapter(Cluster::new(Slow(bus.clone())));
+    let builder =
+        SocketIo::builder().recovery(Recovery::new()).adapter(Cluster::new(Keeper::new(bus.clone(), MOMENT)));
     builder.namespace("/", namespace).build().expect("it fits")
 }
 

@@ -8,6 +8,7 @@ mod gates;
 mod given_back;
 mod identity;
 mod in_turn;
+mod keeper;
 mod model;
 mod namespaces;
 mod nodes;

@@ -1,91 +1,17 @@
 //! Sessions that are kept by something that does not answer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
-use tower_socketio::adapter::{
-    BoxFuture, Bus, BusError, Inbox, Message, Offset, Posting, Sessions, StoredSession, To,
-};
 use tower_socketio::{Cluster, LocalBus, Namespace, Recovery, SocketIo, TestClient};
 
+use super::keeper::Keeper;
 use super::{SECOND, enter_with, lose, news};
 use crate::support::{Test, idle};
 
-/// A bus whose sessions say nothing while they are silent.
-#[derive(Clone, Debug)]
-struct Silent(LocalBus, Arc<AtomicBool>);
-
-impl Silent {
-    fn set(&self, on: bool) {
-        self.1.store(on, Ordering::Relaxed);
-    }
-
-    async fn speaks(&self) {
-        if self.1.load(Ordering::Relaxed) {
-            std::future::pending().await
-        }
-    }
-
-    fn sessions(&self) -> &dyn Sessions {
-        self.0.sessions().expect("it has a journal")
-    }
-}
-
-impl Bus for Silent {
-    fn open<'a>(
-        &'a self,
-        namespace: &'a str,
-        node: &'a str,
-        inbox: Inbox,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        self.0.open(namespace, node, inbox)
-    }
-
-    fn publish<'a>(
-        &'a self,
-        message: &'a Message,
-        to: To<'a>,
-    ) -> BoxFuture<'a, Result<Option<Offset>, BusError>> {
-        self.0.publish(message, to)
-    }
-
-    fn publish_all<'a>(
-        &'a self,
-        postings: &'a [Posting<'a>],
-    ) -> BoxFuture<'a, Vec<Result<Option<Offset>, BusError>>> {
-        self.0.publish_all(postings)
-    }
-
-    fn sessions(&self) -> Option<&dyn Sessions> {
-        Some(self)
-    }
-}
-
-impl Sessions for Silent {
-    fn save<'a>(
-        &'a self,
-        session: &'a StoredSession,
-        window: Duration,
-    ) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(async move {
-            self.speaks().await;
-            self.sessions().save(session, window).await
-        })
-    }
-
-    fn take<'a>(&'a self, pid: &'a str) -> BoxFuture<'a, Result<Option<StoredSession>, BusError>> {
-        Box::pin(async move {
-            self.speaks().await;
-            self.sessions().take(pid).await
-        })
-    }
-}
-
-async fn nodes<const N: usize>() -> (Silent, [SocketIo; N]) {
-    let bus = Silent(LocalBus::journaled(), Arc::default());
+async fn nodes<const N: usize>() -> (Keeper, [SocketIo; N]) {
+    let bus = Keeper::new(LocalBus::journaled(), Duration::ZERO);
     let nodes = std::array::from_fn(|_| {
         let builder = SocketIo::builder().recovery(Recovery::new()).adapter(Cluster::new(bus.clone()));
         builder.namespace("/", Namespace::new()).build().expect("it fits")
@@ -111,7 +37,7 @@ async fn a_thousand_clients_get_in_soon_although_their_sessions_do_not_come() ->
     assert_eq!(passes.len(), 1000);
     clients.iter_mut().flatten().for_each(TestClient::lose_connection);
     idle().await;
-    bus.set(true);
+    bus.silence(true);
     let start = Instant::now();
     let entered =
         join_all(passes.iter().take(999).map(|(_, pid, offset)| enter_with(&two, pid, offset))).await;
@@ -119,7 +45,7 @@ async fn a_thousand_clients_get_in_soon_although_their_sessions_do_not_come() ->
     let is_stranger = |(client, (id, ..)): &(&TestClient, &(String, _, _))| client.id() != id;
     assert_eq!((two.connections(), entered.iter().zip(&passes).filter(is_stranger).count()), (999, 999));
     // They are as good as any, and so is whoever comes when all is well.
-    bus.set(false);
+    bus.silence(false);
     let (id, pid, offset) = &passes[999];
     let back = enter_with(&two, pid, offset).await;
     assert_eq!(back.id(), id, "it comes back");
@@ -135,7 +61,7 @@ async fn who_comes_back_to_where_it_was_comes_back_although_its_session_is_not_t
     let (bus, [io]) = nodes().await;
     let mut client = TestClient::new(&io).connect("/").await?;
     lose(&mut client).await;
-    bus.set(true);
+    bus.silence(true);
     io.emit("news", "missed");
     let start = Instant::now();
     let mut client = client.connect("/").await?;
@@ -147,7 +73,7 @@ async fn who_comes_back_to_where_it_was_comes_back_although_its_session_is_not_t
 #[tokio::test(start_paused = true)]
 async fn sessions_that_are_not_taken_leave_nothing_behind() -> Test {
     let (bus, [io]) = nodes().await;
-    bus.set(true);
+    bus.silence(true);
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let mut left = Vec::new();
     for clients in [1, 100] {

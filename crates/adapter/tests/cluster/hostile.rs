@@ -1,14 +1,13 @@
 //! Messages that are wrong, foreign, too large or too many: ignored, without a panic, and without a trace.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use tower_socketio_adapter::{
-    Bus, Cluster, Inbox, Incoming, LocalBus, Message, MessageKind, RemoteSocket, Target, To,
-};
+use tower_socketio_adapter::{LocalBus, Message, MessageKind, RemoteSocket, Target};
 
+use crate::direct::{direct, direct_to, incoming};
 use crate::lines::Lines;
 use crate::support::{Fate, Faulty, Node, SECOND, Stranger, request_of, settle};
 
@@ -67,17 +66,13 @@ proptest! {
 
     #[test]
     fn any_message_is_taken_or_ignored(
-        messages in prop::collection::vec((1u8..=13, data(), prop::option::of("/|x"), "[a-z]{0,3}|x{70}"), 1..20),
+        messages in prop::collection::vec((prop_oneof![1u8..=13, Just(100)], data(), prop::option::of("/|x"), "[a-z]{0,3}|x{70}"), 1..20),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().start_paused(true).enable_time().build().unwrap();
         runtime.block_on(async {
-            let inbox = Arc::new(Mutex::new(None));
-            let bus = Direct { inbox: inbox.clone() };
-            let node = Node::of(Cluster::new(bus), "/");
-            settle().await;
+            let (node, inbox) = direct_to(|cluster| cluster).await;
             node.socket("s", &["r".into()]);
             let (_, heard) = node.ask(&Target::default());
-            let inbox = inbox.lock().unwrap().clone().expect("the node has subscribed");
             for (number, data, namespace, id) in messages {
                 let kind = MessageKind::from_number(number).unwrap();
                 let message =
@@ -117,48 +112,6 @@ fn data() -> impl Strategy<Value = String> {
         let fields: Vec<_> = fields.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
         format!("{{{}}}", fields.join(","))
     })
-}
-
-/// A bus to a test that speaks to the node itself.
-#[derive(Debug)]
-struct Direct {
-    inbox: Arc<Mutex<Option<Inbox>>>,
-}
-
-impl Bus for Direct {
-    fn open<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a str,
-        inbox: Inbox,
-    ) -> tower_socketio_adapter::BoxFuture<'a, Result<(), tower_socketio_adapter::BusError>> {
-        *self.inbox.lock().unwrap() = Some(inbox);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn publish<'a>(
-        &'a self,
-        _: &'a Message,
-        _: To<'a>,
-    ) -> tower_socketio_adapter::BoxFuture<
-        'a,
-        Result<Option<tower_socketio_adapter::Offset>, tower_socketio_adapter::BusError>,
-    > {
-        Box::pin(async { Ok(None) })
-    }
-}
-
-/// A node and the inbox it gave to its bus.
-async fn direct() -> (Node, Inbox) {
-    let inbox = Arc::new(Mutex::new(None));
-    let node = Node::of(Cluster::new(Direct { inbox: inbox.clone() }).max_message(1000), "/");
-    settle().await;
-    let inbox = inbox.lock().unwrap().clone().expect("the node has subscribed");
-    (node, inbox)
-}
-
-fn incoming(kind: MessageKind, id: &str, data: impl Into<Bytes>) -> Incoming {
-    Message::new(kind, None, id.into(), data.into(), Vec::new()).into()
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,62 +160,6 @@ async fn only_so_many_nodes_are_waited_for() {
     assert_eq!(heard.counts().nodes, 1024);
     tokio::time::sleep(11 * SECOND).await;
     assert_eq!((node.adapter.server_count().await.unwrap(), heard.counts().nodes), (1, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn only_so_many_questions_are_taken() {
-    let (node, inbox) = direct().await;
-    node.socket("s", &[]);
-    for number in 0..10_100 {
-        let data = format!(
-            r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{number}","opts":{{"rooms":[],"except":[],"flags":{{"timeout":1e12}}}}}}"#
-        );
-        inbox.message(incoming(MessageKind::Broadcast, "n", data));
-    }
-    assert_eq!(node.cluster.ignored(), 100);
-    tokio::time::sleep(11 * SECOND).await;
-    assert_eq!(node.log.take().len(), 10_000, "all are forgotten when their asker is");
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_asks_too_much_is_not_told_that_nobody_is_there() {
-    let bus = LocalBus::new();
-    let node = Node::start(&bus).await;
-    node.socket("s", &[]);
-    let stranger = Stranger::new(&bus, "n").await;
-    let ask = async |number: usize| {
-        let data = format!(
-            r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{number}","opts":{{"rooms":[],"except":[],"flags":{{"timeout":1e12}}}}}}"#
-        );
-        stranger.say(MessageKind::Broadcast, data).await;
-    };
-    let counts = || {
-        let messages = stranger.messages().into_iter();
-        messages.filter(|message| message.kind == MessageKind::BroadcastClientCount).count()
-    };
-    for number in 0..10_000 {
-        ask(number).await;
-    }
-    assert_eq!(counts(), 10_000);
-    ask(10_000).await;
-    assert_eq!(counts(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn questions_that_everybody_has_answered_leave_room_for_others() {
-    let (node, inbox) = direct().await;
-    let (socket, _) = node.socket("s", &[]);
-    for round in 0..2 {
-        for number in 0..9_000 {
-            let data = format!(
-                r#"{{"packet":{{"type":2,"data":["q"]}},"requestId":"{round}-{number}","opts":{{"rooms":[],"except":[],"flags":{{"timeout":1e7}}}}}}"#
-            );
-            inbox.message(incoming(MessageKind::Broadcast, "n", data));
-            socket.answer("[1]");
-        }
-        tokio::time::sleep(7 * SECOND).await;
-    }
-    assert_eq!(node.cluster.ignored(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -440,22 +337,4 @@ async fn what_leads_to_a_panic_is_the_last_of_nothing() {
     }
     settle().await;
     assert_eq!(two.log.take(), ["s [2]"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn questions_that_are_answered_are_taken_however_many_there_are() {
-    let bus = LocalBus::new();
-    let (one, two) = (Node::start(&bus).await, Node::start(&bus).await);
-    for round in 0..2 {
-        let heard: Vec<_> = (0..6_000).map(|_| (one.ask(&Target::default()).1, one.ask_programs())).collect();
-        settle().await;
-        while !two.home.waiting.lock().unwrap().is_empty() {
-            two.home.answer("[1]");
-        }
-        settle().await;
-        let all = heard.iter().all(|(sockets, programs)| {
-            sockets.numbers() == (0, 0, 0, 0) && programs.numbers() == (0, 1, 0, 1)
-        });
-        assert!(all, "in round {round}");
-    }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what tests share is a test, too")]
 
 mod counted;
+mod direct;
 mod emitter;
 mod equal;
 mod heartbeats;
@@ -11,6 +12,7 @@ mod lifetime;
 mod lines;
 mod model;
 mod outage;
+mod questions;
 mod reentrant;
 mod rooms;
 mod suite;
