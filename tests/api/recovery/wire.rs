@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use tower_socketio::{Namespace, Parser, Recovery, Socket, SocketIo, SocketIoService};
+use tower_socketio::{Namespace, Recovery, Socket, SocketIo, SocketIoService};
 
 use super::{lose, news, recovering};
 use crate::polling::Polling;
@@ -56,7 +56,7 @@ async fn a_polling_session_that_is_not_polled_any_more_is_taken_over() -> Test {
 async fn with_msgpack_it_is_the_same() -> Test {
     let io = SocketIo::builder()
         .recovery(Recovery::new())
-        .parser(Parser::MsgPack)
+        .parser(tower_socketio::Parser::MsgPack)
         .namespace("/", Namespace::new())
         .build()?;
     let mut client = join(&io).await;
